@@ -176,7 +176,8 @@ function run(
   }
 
   const slots = new Map<Node, (Gradient | undefined)[]>();
-  const holders = new Map<ArrayBufferLike, Gradient>();
+  // Weak: a gradient that has been passed on is not to stay in memory until the end of the pass.
+  const holders = new WeakMap<ArrayBufferLike, Gradient>();
   const send = (edge: NonNullable<Edge>, value: Tensor, fresh: boolean): void => {
     const holder = holders.get(value.data.buffer);
     if (holder) holder.owned = false;
@@ -207,7 +208,7 @@ function run(
     }
   });
   if (!retainGraph) {
-    for (const node of order) {
+    for (const node of wanted) {
       node.saved = null;
       node.inputs = [];
     }
@@ -237,6 +238,12 @@ function visit(
     if (!sameShape(gradient.shape, shape)) {
       throw new ShapeError(
         `backward: the pullback of ${op.name} gave shape ${showShape(gradient.shape)} for input ${i} of shape ${showShape(shape)}`,
+      );
+    }
+    const dtype = edge instanceof Tensor ? edge.dtype : (edge.node as Node).dtype;
+    if (gradient.dtype !== dtype) {
+      throw new TypeError(
+        `backward: the pullback of ${op.name} gave ${gradient.dtype} for input ${i}, which is ${dtype}; use cast in it`,
       );
     }
     const buffer = gradient.data.buffer;

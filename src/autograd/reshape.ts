@@ -14,8 +14,11 @@ import { type Op, record } from './record.ts';
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const open = shape.indexOf(-1);
   const wanted = shape.slice();
-  if (open >= 0) wanted[open] = x.data.length / -sizeOf(shape);
-  if (sizeOf(wanted) !== x.data.length || (open >= 0 && !Number.isInteger(wanted[open]))) {
+  if (open >= 0) {
+    wanted[open] = 1;
+    wanted[open] = x.data.length / sizeOf(wanted);
+  }
+  if (sizeOf(wanted) !== x.data.length || wanted.some((extent) => !Number.isInteger(extent) || extent < 0)) {
     throw new ShapeError(
       `reshape: the number of elements must stay, got ${showShape(x.shape)} (${x.data.length}) to ${showShape(shape)}`,
     );

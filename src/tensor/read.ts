@@ -42,8 +42,8 @@ export interface FormatOptions {
  * ```ts
  * format(tensor([[1, 2.5], [-3, 4]]));
  * // float32 [2, 2]
- * // [[ 1, 2.5],
- * //  [-3,   4]]
+ * // [[  1, 2.5],
+ * //  [ -3,   4]]
  * ```
  */
 export function format(x: Tensor, { digits = 4, limit = 8 }: FormatOptions = {}): string {

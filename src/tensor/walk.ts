@@ -13,7 +13,7 @@ function followingStrides(small: Shape, large: Shape): number[] {
 }
 
 /** Calls `row(start, at, step)` for each row of the last axis of `large`: where it starts there and in `small`. */
-function walkRows(small: Shape, large: Shape, row: (start: number, at: number, step: number) => void): void {
+export function walkRows(small: Shape, large: Shape, row: (start: number, at: number, step: number) => void): void {
   const strides = followingStrides(small, large);
   const rank = large.length;
   const length = rank === 0 ? 1 : large[rank - 1]!;

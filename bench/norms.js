@@ -1,0 +1,138 @@
+/** The norms of the catalogue, fused against their definitions and against a copy of the same elements. */
+import { copyCase, geometricMean, measure, shown, table } from './harness.js';
+
+/** Shapes by the kind of axes that a norm's drafts name: [N, C, ...S] or [...L, ...D]. */
+const full = {
+  image: [
+    { N: 32, C: 64, S0: 28, S1: 28 },
+    { N: 8, C: 256, S0: 14, S1: 14 },
+  ],
+  sequence: [
+    { L0: 64, L1: 128, D0: 768 },
+    { L0: 4096, D0: 256 },
+  ],
+};
+const quick = {
+  image: [{ N: 8, C: 32, S0: 14, S1: 14 }],
+  sequence: [{ L0: 256, D0: 256 }],
+};
+
+/** Options other than the usual ones that the chooser below finds. */
+const options = {
+  group: { numGroups: 32 },
+  instance: { affine: true },
+};
+
+/** Chooses what is usual: eps and momentum as everybody has them, else the first. */
+const usual = {
+  integer: (low, high) => Math.min(high, Math.max(low, 2)),
+  oneOf: (list) => list.find((value) => value === 1e-5 || value === 0.1) ?? list[0],
+};
+
+/** The cases of a norm: one for each shape that its plan accepts. */
+function plansOf(entry, shapes) {
+  const draft = entry.draw(usual);
+  const kind = Object.keys(draft.sizes).includes('N') ? 'image' : 'sequence';
+  return shapes[kind].flatMap((wanted) => {
+    const kept = Object.fromEntries(Object.entries(draft.sizes).filter(([axis]) => !/^[NCSLD]\d*$/.test(axis)));
+    const sizes = { ...wanted, ...kept };
+    const plan = entry.plan({ sizes, options: { ...draft.options, ...options[entry.slug] } });
+    return plan ? [{ plan, sizes, label: `[${Object.values(wanted).join(', ')}]` }] : [];
+  });
+}
+
+/** The tensors of a call, as a trained network would have them. */
+function callOf(entry, { plan, sizes }, { Random, normal, uniform, full: filled }) {
+  const random = new Random(1);
+  const shapeOf = ({ axes }) => axes.map((axis) => sizes[axis]);
+  const make = (tensors, requiresGrad) =>
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, part]) => {
+        const wants = requiresGrad && !entry.constants?.includes(name);
+        const shape = shapeOf(part);
+        if (part.filling === 'zero') return [name, filled(shape, 0)];
+        if (part.filling === 'positive') return [name, uniform(random, shape, 0.5, 2, { requiresGrad: wants })];
+        return [name, normal(random, shape, 0, 1, { requiresGrad: wants })];
+      }),
+    );
+  const call = {
+    config: plan.config,
+    params: make(plan.params, true),
+    state: make(plan.state, false),
+    inputs: make(plan.inputs, true),
+    mode: plan.modes[0],
+  };
+  const leaves = [...Object.values(call.inputs), ...Object.values(call.params)].filter((x) => x.requiresGrad);
+  const main = call.inputs.x ?? Object.values(call.inputs)[0] ?? Object.values(call.params)[0];
+  return { call, leaves, elements: main.data.length };
+}
+
+/** Nanoseconds per element of one norm at one shape, or the reason why there are none. */
+function measureOne(entry, planned, library, timing) {
+  const { backward, grad, noGrad, normal, Random } = library;
+  const { call, leaves, elements } = callOf(entry, planned, library);
+  const outputs = Object.values(noGrad(() => entry.apply('fused', call)));
+  const dys = outputs.map((y, i) => normal(new Random(i + 2), y.shape));
+  const both = (form) => () => {
+    const ys = Object.values(entry.apply(form, call));
+    if (ys.length > 1) return grad(ys, leaves, { gradOutputs: dys, allowUnused: true });
+    backward(ys[0], dys[0]);
+    for (const leaf of leaves) leaf.grad = null;
+  };
+  const times = measure(
+    [
+      copyCase(elements),
+      { name: 'fused', elements, run: () => noGrad(() => entry.apply('fused', call)) },
+      { name: 'definition', elements, run: () => noGrad(() => entry.apply('definition', call)) },
+      { name: 'fused both', elements, run: both('fused') },
+      { name: 'definition both', elements, run: both('definition') },
+    ],
+    timing,
+  );
+  return Object.fromEntries([...times].map(([name, { median }]) => [name, median]));
+}
+
+/** Measures all entries whose slug is among the filters (none: all), and reports as Markdown. */
+export function benchNorms(entries, library, { isQuick, filters, log }) {
+  const timing = isQuick ? { visits: 3, milliseconds: 5, warmup: 2 } : { visits: 9, milliseconds: 40, warmup: 3 };
+  const rows = [];
+  const ratios = { forward: [], both: [] };
+  const left = [];
+  for (const entry of entries) {
+    if (filters.length > 0 && !filters.includes(entry.slug)) continue;
+    const plans = plansOf(entry, isQuick ? quick : full);
+    if (plans.length === 0) left.push(`${entry.slug}: no plan for the shapes of this page`);
+    for (const planned of plans) {
+      log(`${entry.slug} ${planned.label}`);
+      try {
+        const ns = measureOne(entry, planned, library, timing);
+        ratios.forward.push(ns.definition / ns.fused);
+        ratios.both.push(ns['definition both'] / ns['fused both']);
+        rows.push([
+          entry.slug,
+          planned.label,
+          shown(ns.copy),
+          shown(ns.fused),
+          shown(ns.definition),
+          `${shown(ns.definition / ns.fused)}×`,
+          shown(ns['fused both']),
+          shown(ns['definition both']),
+          `${shown(ns['definition both'] / ns['fused both'])}×`,
+          shown(ns['fused both'] / ns.copy),
+        ]);
+      } catch (error) {
+        left.push(`${entry.slug} ${planned.label}: ${error.message}`);
+      }
+    }
+  }
+  const head = ['norm', 'x', 'copy', 'forward', 'definition', 'ratio', 'forward + backward', 'definition', 'ratio', 'in copies'];
+  const lines = [table(head, rows)];
+  if (rows.length > 0) {
+    lines.push(
+      `Geometric mean of definition over fused: forward ${shown(geometricMean(ratios.forward))}×, ` +
+        `forward + backward ${shown(geometricMean(ratios.both))}×.`,
+    );
+  }
+  if (left.length > 0) lines.push(`Not measured:\n\n${left.map((line) => `- ${line}`).join('\n')}`);
+  return lines.join('\n\n');
+}
