@@ -52,6 +52,14 @@ export { expandDims } from './autograd/expand-dims.ts';
 export { flip } from './autograd/flip.ts';
 export { gate } from './autograd/gate.ts';
 export { gelu, type GeluOptions } from './autograd/gelu.ts';
+export {
+  assertGradcheck,
+  type Differentiable,
+  gradcheck,
+  type GradcheckFinding,
+  type GradcheckOptions,
+  type GradcheckResult,
+} from './autograd/gradcheck.ts';
 export { hardSigmoid } from './autograd/hard-sigmoid.ts';
 export { leakyRelu } from './autograd/leaky-relu.ts';
 export { logSoftmax } from './autograd/log-softmax.ts';
@@ -156,6 +164,13 @@ export { RMSProp, type RMSPropSettings } from './optim/rmsprop.ts';
 export { type Scheduled, Scheduler, type SchedulerState } from './optim/scheduler.ts';
 export { cosineDecay, oneCycle, type OneCycleOptions, type Schedule, stepDecay, warmup } from './optim/schedules.ts';
 export { SGD, type SGDSettings } from './optim/sgd.ts';
+
+// Data
+export { type Batch, batches, type BatchesOptions } from './data/batches.ts';
+export type { Dataset } from './data/dataset.ts';
+export { readDigits } from './data/digits.ts';
+export { type Idx, type IdxArray, magicOf, readIdx, readIdxFor } from './data/idx.ts';
+export { syntheticDigits, type SyntheticDigitsOptions } from './data/synthetic-digits.ts';
 
 // Files
 export { type JsonNumber, type JsonTensor, tensorFromJson, tensorToJson } from './formats/json-tensor.ts';

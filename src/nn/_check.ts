@@ -10,6 +10,8 @@ export function checkPositive(caller: string, name: string, value: number): void
 /** Throws a TypeError unless a generator was passed: nothing here draws from a global one. */
 export function checkRandom(caller: string, random: unknown): void {
   if (typeof random !== 'object' || random === null || !('uniform' in random)) {
-    throw new TypeError(`${caller}: random must be a generator, got ${String(random)}; pass { random: new Random(seed) }`);
+    throw new TypeError(
+      `${caller}: random must be a generator, got ${String(random)}; pass { random: new Random(seed) }`,
+    );
   }
 }

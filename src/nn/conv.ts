@@ -25,8 +25,8 @@ export interface ConvLayerOptions extends ConvOptions {
 }
 
 /**
- * `conv` with a `weight` `[out, in / groups, ...kernel]` and a `bias` `[out]`, both uniform in `±1 / sqrt(fanIn)` at the
- * start, as in PyTorch; `fanIn` is the product of all extents of the weight but the first.
+ * `conv` with a `weight` `[out, in / groups, ...kernel]` and a `bias` `[out]`, both uniform in `±1 / sqrt(fanIn)` at
+ * the start, as in PyTorch; `fanIn` is the product of all extents of the weight but the first.
  */
 export abstract class Conv extends Module {
   readonly weight: Parameter;
@@ -40,13 +40,15 @@ export abstract class Conv extends Module {
   /** Throws a RangeError for sizes out of range and a ShapeError when `groups` does not divide the channels. */
   constructor(caller: string, rank: number, inChannels: number, outChannels: number, options: ConvLayerOptions) {
     super();
-    const { random, kernelSize, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, dtype = 'float32' } = options;
+    const { random, kernelSize, bias = true, dtype = 'float32' } = options;
+    const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
     checkPositive(caller, 'inChannels', inChannels);
     checkPositive(caller, 'outChannels', outChannels);
     checkPositive(caller, 'groups', groups);
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       throw new ShapeError(
-        `${caller}: groups must divide the channels, got ${groups} groups for ${inChannels} and ${outChannels} channels`,
+        `${caller}: groups must divide the channels, got ${groups} groups for ${inChannels} and ${outChannels} ` +
+          'channels; change one of them',
       );
     }
     checkRandom(caller, random);

@@ -1,8 +1,9 @@
 import { Conv, type ConvLayerOptions } from './conv.ts';
 
 /**
- * Convolution of `[N, in, height, width]` to `[N, out, height', width']` with `kernelSize`, `stride`, `padding`, `dilation`, `groups` and
- * `bias`, as PyTorch's; `weight` is `[out, in / groups, kernel height, kernel width]`, `bias` `[out]`. Throws as `Conv` does.
+ * Convolution of `[N, in, height, width]` to `[N, out, height', width']` with `kernelSize`, `stride`, `padding`,
+ * `dilation`, `groups` and `bias`, as PyTorch's; `weight` is `[out, in / groups, kernel height, kernel width]`, `bias`
+ * `[out]`. Throws as `Conv` does.
  * @example
  * ```ts
  * const layer = new Conv2d(3, 8, { kernelSize: 3, padding: 1, random: new Random(1) });

@@ -15,8 +15,8 @@ export interface EmbeddingOptions {
 }
 
 /**
- * A table of vectors: `y[...] = weight[indices[...]]`, with a `weight` `[numEmbeddings, embeddingDim]` that is N(0, 1) at
- * the start, as in PyTorch. Throws a RangeError for sizes that are no positive integers.
+ * A table of vectors: `y[...] = weight[indices[...]]`, with a `weight` `[numEmbeddings, embeddingDim]` that is N(0, 1)
+ * at the start, as in PyTorch. Throws a RangeError for sizes that are no positive integers.
  * @example
  * ```ts
  * const layer = new Embedding(10, 4, { random: new Random(1) });

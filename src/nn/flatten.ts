@@ -35,7 +35,9 @@ export class Flatten extends Module {
     const start = normalizeAxis('Flatten', this.startAxis, shape.length);
     const end = normalizeAxis('Flatten', this.endAxis, shape.length) + 1;
     if (start >= end) {
-      throw new ShapeError(`Flatten: startAxis must not be after endAxis, got ${start} and ${end - 1} of ${showShape(shape)}`);
+      throw new ShapeError(
+        `Flatten: startAxis must not be after endAxis, got ${start} and ${end - 1} of ${showShape(shape)}`,
+      );
     }
     return reshape(x, [...shape.slice(0, start), sizeOf(shape.slice(start, end)), ...shape.slice(end)]);
   }

@@ -46,8 +46,8 @@ export interface LinearOptions {
 }
 
 /**
- * A fully connected layer: `linear` with a `weight` `[out, in]` and a `bias` `[out]`, both uniform in `±1 / sqrt(in)` at
- * the start, as in PyTorch. Throws a RangeError for sizes that are no positive integers.
+ * A fully connected layer: `linear` with a `weight` `[out, in]` and a `bias` `[out]`, both uniform in `±1 / sqrt(in)`
+ * at the start, as in PyTorch. Throws a RangeError for sizes that are no positive integers.
  * @example
  * ```ts
  * const layer = new Linear(3, 2, { random: new Random(1) });

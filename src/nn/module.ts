@@ -151,7 +151,9 @@ export abstract class Module {
       if (!has(name)) continue;
       const given: unknown = dict[name];
       if (!(given instanceof Tensor)) {
-        throw new TypeError(`loadStateDict: every value must be a tensor, got ${typeof given} for ${name}; use tensor(...)`);
+        throw new TypeError(
+          `loadStateDict: every value must be a tensor, got ${typeof given} for ${name}; use tensor(...)`,
+        );
       }
       if (!sameShape(held.shape, given.shape)) {
         shapes.push(`${name} (${showShape(held.shape)}, got ${showShape(given.shape)})`);

@@ -14,8 +14,8 @@ export interface MSEOptions {
 /**
  * Squared error `(x - target)^2`, by default its mean over all elements, a scalar.
  *
- * Throws a ShapeError when the shapes differ (nothing is broadcast: that hides mistakes) and a RangeError for an unknown
- * reduction.
+ * Throws a ShapeError when the shapes differ (nothing is broadcast: that hides mistakes) and a RangeError for an
+ * unknown reduction.
  * @example
  * ```ts
  * item(mse(tensor([1, 2]), tensor([1, 4]))); // 2
@@ -25,7 +25,8 @@ export function mse(x: Tensor, target: Tensor, { reduction = 'mean' }: MSEOption
   checkReduction('mse', reduction);
   if (!sameShape(x.shape, target.shape)) {
     throw new ShapeError(
-      `mse: x and target must have one shape, got ${showShape(x.shape)} and ${showShape(target.shape)}; reshape one of them`,
+      `mse: x and target must have one shape, got ${showShape(x.shape)} and ${showShape(target.shape)}; ` +
+        'reshape one of them',
     );
   }
   return reduced(square(sub(x, target)), reduction);

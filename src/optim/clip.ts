@@ -4,8 +4,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 
 /**
  * Scales all gradients by one factor, `min(1, maxNorm / (norm + 1e-6))` as in PyTorch, so that their joint norm
- * `sqrt(sum of all squares)` is at most `maxNorm`. Gives the norm from before; it is NaN or infinite when a gradient is,
- * and the gradients then become NaN or 0 as arithmetic has it.
+ * `sqrt(sum of all squares)` is at most `maxNorm`. Gives the norm from before; it is NaN or infinite when a gradient
+ * is, and the gradients then become NaN or 0 as arithmetic has it.
  *
  * Throws a RangeError unless `maxNorm` is above 0; Infinity only measures.
  * @example
@@ -31,7 +31,8 @@ export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): num
 }
 
 /**
- * Limits every element of every gradient to `[-limit, limit]`; NaN stays NaN. Throws a RangeError unless `limit` is above 0.
+ * Limits every element of every gradient to `[-limit, limit]`; NaN stays NaN. Throws a RangeError unless `limit` is
+ * above 0.
  * @example
  * ```ts
  * const weight = parameter(tensor([0, 0]));
@@ -59,7 +60,9 @@ function gradientsOf(parameters: Iterable<Tensor>): Tensor[] {
 /** The root of the sum of all squares, taken of the elements over the largest, whose squares do not overflow. */
 function jointNorm(gradients: readonly Tensor[]): number {
   let largest = 0;
-  for (const { data } of gradients) for (let i = 0; i < data.length; i++) largest = Math.max(largest, Math.abs(data[i]!));
+  for (const { data } of gradients) {
+    for (let i = 0; i < data.length; i++) largest = Math.max(largest, Math.abs(data[i]!));
+  }
   if (largest === 0 || !Number.isFinite(largest)) return largest;
   let squares = 0;
   for (const { data } of gradients) {

@@ -70,20 +70,27 @@ export class Optimizer<S extends Settings> {
     const given = [...parameters];
     const loose = given.filter((entry): entry is Tensor => entry instanceof Tensor);
     if (loose.length > 0 && loose.length < given.length) {
-      throw new TypeError(`${rule.name}: parameters must be all tensors or all groups, got both; put the tensors in a group`);
+      throw new TypeError(
+        `${rule.name}: parameters must be all tensors or all groups, got both; put the tensors in a group`,
+      );
     }
-    const groups = loose.length > 0 ? [{ parameters: loose } as unknown as GroupOptions<S>] : (given as GroupOptions<S>[]);
+    const groups = (loose.length > 0 ? [{ parameters: loose }] : given) as GroupOptions<S>[];
     this.#rule = rule;
-    this.groups = groups.map((group) => ({ ...rule.defaults, ...options, ...group, parameters: [...group.parameters] }));
+    const settings = { ...rule.defaults, ...options };
+    this.groups = groups.map((group) => ({ ...settings, ...group, parameters: [...group.parameters] }));
     const seen = new Set<Tensor>();
     for (const { parameters: list } of this.groups) {
       for (const parameter of list) {
         checkParameter(rule.name, parameter);
-        if (seen.has(parameter)) throw new RangeError(`${rule.name}: a parameter may be given once, got one of them twice`);
+        if (seen.has(parameter)) {
+          throw new RangeError(`${rule.name}: a parameter may be given once, got one of them twice`);
+        }
         seen.add(parameter);
       }
     }
-    if (seen.size === 0) throw new RangeError(`${rule.name}: there must be parameters, got none; pass model.parameters()`);
+    if (seen.size === 0) {
+      throw new RangeError(`${rule.name}: there must be parameters, got none; pass model.parameters()`);
+    }
     for (const group of this.groups) rule.check(group);
   }
 
@@ -98,7 +105,8 @@ export class Optimizer<S extends Settings> {
       for (const { grad, shape } of group.parameters) {
         if (grad && !sameShape(grad.shape, shape)) {
           throw new ShapeError(
-            `${name}: a gradient must have the shape of its parameter, ${showShape(shape)}, got ${showShape(grad.shape)}`,
+            `${name}: a gradient must have the shape of its parameter, ${showShape(shape)}, got ` +
+              `${showShape(grad.shape)}; let backward make it`,
           );
         }
       }
@@ -161,7 +169,9 @@ export class Optimizer<S extends Settings> {
       check(wanted);
       for (const parameter of group.parameters) {
         const step = saved.steps[index]!;
-        if (!Number.isSafeInteger(step) || step < 0) fail(`steps must be integers of at least 0, got ${step} at ${index}`);
+        if (!Number.isSafeInteger(step) || step < 0) {
+          fail(`steps must be integers of at least 0, got ${step} at ${index}`);
+        }
         if (step > 0) {
           const state: ParameterState = { step, slots: {} };
           for (const name of slots(wanted)) {
@@ -196,7 +206,9 @@ function checkParameter(caller: string, parameter: unknown): void {
     throw new TypeError(`${caller}: a parameter must be a tensor, got ${typeof parameter}; pass model.parameters()`);
   }
   if (parameter.source) {
-    throw new TypeError(`${caller}: a parameter must be a leaf, got the result of an operation; pass what it was made from`);
+    throw new TypeError(
+      `${caller}: a parameter must be a leaf, got the result of an operation; pass what it was made from`,
+    );
   }
 }
 

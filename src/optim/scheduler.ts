@@ -12,8 +12,9 @@ export interface SchedulerState {
 }
 
 /**
- * Keeps `group.lr = base * schedule(step)` for every group of an optimizer; `base` is the learning rate a group has when
- * the scheduler is made. Made at step 0, which sets the first rate; `step` is called after each step of the optimizer.
+ * Keeps `group.lr = base * schedule(step)` for every group of an optimizer; `base` is the learning rate a group has
+ * when the scheduler is made. Made at step 0, which sets the first rate; `step` is called after each step of the
+ * optimizer.
  * @example
  * ```ts
  * const optimizer = new SGD([parameter(ones([2]))], { lr: 4 });
@@ -55,7 +56,9 @@ export class Scheduler {
     }
     const count = this.#baseLrs.length;
     if (baseLrs.length !== count || !baseLrs.every((lr) => Number.isFinite(lr))) {
-      throw new RangeError(`Scheduler.loadStateDict: baseLrs must be ${count} finite numbers, got [${baseLrs.join(', ')}]`);
+      throw new RangeError(
+        `Scheduler.loadStateDict: baseLrs must be ${count} finite numbers, got [${baseLrs.join(', ')}]`,
+      );
     }
     this.#step = step;
     this.#baseLrs = baseLrs.slice();

@@ -24,8 +24,8 @@ export function stepDecay({ every, factor = 0.1 }: { every: number; factor?: num
 }
 
 /**
- * `end + (1 - end) * (1 + cos(pi * step / steps)) / 2`: half a cosine from 1 down to `end`, where it stays after `steps`.
- * Throws a RangeError unless `steps` is a positive integer and `end` is in [0, 1].
+ * `end + (1 - end) * (1 + cos(pi * step / steps)) / 2`: half a cosine from 1 down to `end`, where it stays after
+ * `steps`. Throws a RangeError unless `steps` is a positive integer and `end` is in [0, 1].
  *
  * Source: I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
  * @example
@@ -86,7 +86,9 @@ export function oneCycle({ steps, rise = 0.3, divide = 25, finalDivide = 1e4 }: 
   checkSteps('oneCycle', 'steps', steps);
   checkFraction('oneCycle', 'rise', rise);
   for (const [name, value] of [['divide', divide], ['finalDivide', finalDivide]] as const) {
-    if (!(value >= 1 && value < Infinity)) throw new RangeError(`oneCycle: ${name} must be finite and at least 1, got ${value}`);
+    if (!(value >= 1 && value < Infinity)) {
+      throw new RangeError(`oneCycle: ${name} must be finite and at least 1, got ${value}`);
+    }
   }
   const first = 1 / divide;
   const last = first / finalDivide;

@@ -1,6 +1,6 @@
 /**
- * Stochastic gradient descent with momentum, as PyTorch defines it: the learning rate multiplies the whole velocity, and
- * the first velocity is the first gradient, undamped.
+ * Stochastic gradient descent with momentum, as PyTorch defines it: the learning rate multiplies the whole velocity,
+ * and the first velocity is the first gradient, undamped.
  *
  *     g = dy + weightDecay * p
  *     v = g at the first step, momentum * v + (1 - dampening) * g after it

@@ -115,7 +115,7 @@ function ratioOf(got: number, want: number, allowed: number): number {
 function change(call: Answer, values: (x: Tensors[string]) => FloatArray): Answer {
   const each = (tensors: Tensors): Tensors => {
     const out = leaves(tensors, false);
-    for (const [name, x] of Object.entries(out)) x.data.set(values(x));
+    for (const x of Object.values(out)) x.data.set(values(x));
     return out;
   };
   return { outputs: each(call.outputs), grads: each(call.grads), stateAfter: each(call.stateAfter) };

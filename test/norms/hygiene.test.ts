@@ -18,11 +18,11 @@ const test = suite('hygiene');
 
 /** One call of a case in fresh memory: what it was given, and the sum of its outputs weighted by the cotangents. */
 function called({ entry, config, params, state, calls }: Case, form: Form, index = 0) {
-  const { mode, inputs, gradOutputs } = calls[index]!;
+  const { mode, op, inputs, gradOutputs } = calls[index]!;
   const weights = leaves(params, true);
   const given = leaves(inputs, (name) => !entry.constants?.includes(name));
   const running = leaves(state, false);
-  const outputs = entry.apply(form, { config, params: weights, state: running, mode, inputs: given });
+  const outputs = entry.apply(form, { config, params: weights, state: running, mode, ...(op !== undefined && { op }), inputs: given });
   const terms = Object.entries(outputs).map(([name, y]) => sum(mul(y, gradOutputs[name]!)));
   const wanted = Object.values({ ...weights, ...given }).filter((x) => x.requiresGrad);
   return { weights, given, running, outputs, loss: terms.reduce((a, b) => add(a, b)), wanted };

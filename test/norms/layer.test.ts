@@ -46,7 +46,7 @@ test('float32 data with mean 1e4 and spread 0.1 lose nothing but their own round
 test('it normalizes twice to xHat / sqrt(s + eps), s the mean square after the first time', () => {
   const x = tensor([[0, 2, 4, 10]], float64);
   const once = layerNorm(x, null, null, { normalizedShape: 4, eps: 0.5 });
-  const s = once.data.reduce((total: number, v: number) => total + v * v, 0) / 4;
+  const s = Array.from(once.data).reduce((total, v) => total + v * v, 0) / 4;
   const want = Array.from(once.data, (v) => v / Math.sqrt(s + 0.5));
   assertClose(layerNorm(once, null, null, { normalizedShape: 4, eps: 0.5 }), [want], 1e-14);
 });

@@ -7,17 +7,10 @@ import { answer } from '../../src/oracle/answer.ts';
 import { caseFromJson } from '../../src/oracle/case.ts';
 import type { DType } from '../../src/tensor/dtype.ts';
 import { listed } from '../support/listed.ts';
+import { limitOf } from '../support/vector-limits.ts';
 import { distance, type VectorCase, vectorSlugs, vectorsOf } from '../support/vectors.ts';
 
 const test = suite('vectors');
-
-/** Cases in which float32 loses more digits than elsewhere, whoever computes. */
-const hard = /mean 1e3|constant|two|single|one value/;
-
-function toleranceOf(dtype: DType, found: VectorCase): number {
-  if (dtype === 'float64') return 1e-9;
-  return hard.test(found.name) ? 1e-3 : 1e-4;
-}
 
 for (const entry of listed) {
   for (const dtype of ['float64', 'float32'] as const) {
@@ -33,12 +26,11 @@ for (const entry of listed) {
 
 function compare(slug: string, found: VectorCase, dtype: DType, form: Form): void {
   const answers = answer(caseFromJson({ ...found, norm: slug }, dtype), form);
-  const tolerance = toleranceOf(dtype, found);
   found.calls.forEach((call, i) => {
     for (const part of ['outputs', 'grads', 'stateAfter'] as const) {
       for (const [name, want] of Object.entries(call[part])) {
         const { error, size } = distance(answers[i]![part][name], want);
-        const limit = tolerance * Math.max(1e-3, size);
+        const limit = limitOf(slug)(dtype, found, call, size);
         assert.ok(error <= limit, `${found.name}, call ${i}, ${part} ${name}: off by ${error}, ${limit} is allowed`);
       }
     }

@@ -81,7 +81,8 @@ test('refuses a gradient of another shape before changing anything', () => {
   assert.throws(
     () => optimizer.step(),
     (error: Error) =>
-      error instanceof ShapeError && error.message === 'SGD: a gradient must have the shape of its parameter, [1], got [2]',
+      error instanceof ShapeError &&
+      error.message === 'SGD: a gradient must have the shape of its parameter, [1], got [2]; let backward make it',
   );
   assert.is(first.data[0], 1);
 });
@@ -153,6 +154,18 @@ test('a saved state shares no memory with the optimizer', () => {
   optimizer.loadStateDict(saved);
   saved.tensors['0.momentumBuffer']!.data[0] = 77;
   assert.equal(toArray(optimizer.stateDict().tensors['0.momentumBuffer']!), [1]);
+});
+
+test('forgets at a load what it remembered about a parameter that the saved state knows nothing of', () => {
+  const parameter = makeParameter([0]);
+  const optimizer = new SGD([parameter], { momentum: 0.5, lr: 1 });
+  const fresh = optimizer.stateDict();
+  setGradient(parameter, [1]);
+  optimizer.step();
+  optimizer.loadStateDict(fresh);
+  assert.equal(optimizer.stateDict(), fresh);
+  optimizer.step();
+  assert.is(parameter.data[0], -2);
 });
 
 test('refuses a saved state that does not fit, and then keeps its own', () => {

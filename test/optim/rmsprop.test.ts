@@ -43,10 +43,11 @@ for (const alpha of [0.99, 0.5]) {
 }
 
 test('stays finite in float32 when centred and the gradient never changes', () => {
+  // the difference of the two averages is negative from step 24 on with these numbers
   const parameter = makeParameter([0], 'float32');
-  const optimizer = new RMSProp([parameter], { alpha: 0.9, centered: true, lr: 1e-6 });
-  for (let t = 0; t < 2000; t++) {
-    setGradient(parameter, [0.1]);
+  const optimizer = new RMSProp([parameter], { alpha: 0.5, centered: true });
+  for (let t = 0; t < 100; t++) {
+    setGradient(parameter, [0.3]);
     optimizer.step();
   }
   assert.ok(Number.isFinite(parameter.data[0]!));

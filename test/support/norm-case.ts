@@ -26,7 +26,7 @@ export class NormCase {
 
   /** The case in a dtype, in memory of its own. */
   toCase(dtype: DType): Case {
-    const { config, params, state, inputs, outputs, modes } = this.plan;
+    const { config, params, state, inputs, outputs, modes, ops } = this.plan;
     const named = (place: string) => (_: unknown, name: string) => this.tensors.get(`${place}.${name}`)!.tensor(dtype);
     return {
       entry: this.entry,
@@ -36,6 +36,7 @@ export class NormCase {
       state: mapTensors(state, named('state')),
       calls: modes.map((mode, i) => ({
         mode,
+        ...(ops?.[i] !== undefined && { op: ops[i] }),
         inputs: mapTensors(inputs, named(`inputs.${i}`)),
         gradOutputs: mapTensors(outputs, named(`gradOutputs.${i}`)),
       })),
@@ -92,8 +93,8 @@ class NormCaseArbitrary extends fc.Arbitrary<NormCase> {
       if (!plan) continue;
       const regime = choose.oneOf(this.#among);
       const tensors = new Map<string, TensorCase>();
-      for (const [place, { axes, filling }] of placesOf(plan)) {
-        tensors.set(place, fill(random, axes.map((axis) => draft.sizes[axis]!), filling, regime));
+      for (const [place, { axes, filling, below }] of placesOf(plan)) {
+        tensors.set(place, fill(random, axes.map((axis) => draft.sizes[axis]!), filling, regime, below));
       }
       const found = new NormCase(this.#entry, draft, plan, tensors);
       if (this.#fits(found)) return new fc.Value(found, undefined);
@@ -116,8 +117,14 @@ class NormCaseArbitrary extends fc.Arbitrary<NormCase> {
   }
 }
 
+interface Place {
+  readonly axes: readonly string[];
+  readonly filling: Filling | 'weights';
+  readonly below?: number;
+}
+
 /** Every tensor of a case: its place and its plan. */
-function placesOf({ params, state, inputs, outputs, modes }: CasePlan): [string, { axes: readonly string[]; filling: Filling | 'weights' }][] {
+function placesOf({ params, state, inputs, outputs, modes }: CasePlan): [string, Place][] {
   const under = <T>(place: string, plans: Readonly<Record<string, T>>): [string, T][] =>
     Object.entries(plans).map(([name, plan]) => [`${place}.${name}`, plan]);
   return [
@@ -130,7 +137,7 @@ function placesOf({ params, state, inputs, outputs, modes }: CasePlan): [string,
   ];
 }
 
-function fill(random: fc.Random, shape: Shape, filling: Filling | 'weights', regime: Regime): TensorCase {
+function fill(random: fc.Random, shape: Shape, filling: Place['filling'], regime: Regime, below = 1): TensorCase {
   const size = shape.reduce((product, extent) => product * extent, 1);
   const draw = (low: number, high: number): number[] => Array.from({ length: size }, () => random.nextInt(low, high));
   switch (filling) {
@@ -144,6 +151,10 @@ function fill(random: fc.Random, shape: Shape, filling: Filling | 'weights', reg
       return new TensorCase(shape, draw(1, 32), -4);
     case 'zero':
       return new TensorCase(shape, new Array<number>(size).fill(0));
+    case 'one':
+      return new TensorCase(shape, new Array<number>(size).fill(1));
+    case 'index':
+      return new TensorCase(shape, draw(0, below - 1));
   }
 }
 
@@ -186,7 +197,8 @@ function* smallerNormCases(value: NormCase): IterableIterator<NormCase> {
   for (const [place, data] of tensors) {
     for (const smaller of smallerCases(data)) {
       if (smaller.shape !== data.shape) continue;
-      if (fillings.get(place) === 'positive' && smaller.integers.some((integer) => integer <= 0)) continue;
+      const filling = fillings.get(place);
+      if (filling === 'one' || (filling === 'positive' && smaller.integers.some((integer) => integer <= 0))) continue;
       yield new NormCase(entry, draft, plan, new Map([...tensors, [place, smaller]]));
     }
   }

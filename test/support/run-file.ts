@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { newQueue } from './defer-uvu.ts';
+import { newQueue, type Queued } from './defer-uvu.ts';
 import { current } from './current.ts';
 import { observe, type Observing } from './observed-uvu.ts';
 
@@ -28,16 +28,12 @@ export async function runFile(file: string, observing: Observing = {}): Promise<
   current.file = relative(process.cwd(), file);
   const reasons: string[] = [];
   const printed = capture();
-  let done = 0;
+  let suspicious = 0;
   try {
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
     if (lines[lines.length - 1]!.includes('.run()')) {
       await import(pathToFileURL(file).href);
-      for (const run of queue) {
-        const [failures, passed] = await run();
-        done += passed;
-        if (failures !== true) reasons.push(failures);
-      }
+      for (const run of queue) suspicious += await runSuite(run, reasons);
       if (seen.entries.length === 0 && observing.title === undefined) reasons.push('the file registers no test');
     } else reasons.push("the last line of a test file must be its suite's .run(): uvu runs nothing without it");
   } catch (thrown) {
@@ -50,14 +46,26 @@ export async function runFile(file: string, observing: Observing = {}): Promise<
     if (state === 'waiting') reasons.push(`did not run: ${suite} "${title}"`);
   }
   reasons.push(...seen.problems);
-  const unsuccessful = Math.max(seen.entries.filter((entry) => entry.state !== 'passed').length, seen.entries.length - done);
+  const unsuccessful = seen.entries.filter((entry) => entry.state !== 'passed').length;
   return {
     file,
-    passed: Math.min(done, seen.entries.length - unsuccessful),
-    failed: Math.max(unsuccessful, reasons.length > 0 ? 1 : 0),
+    passed: seen.entries.length - unsuccessful,
+    failed: Math.max(unsuccessful, suspicious, reasons.length > 0 ? 1 : 0),
     milliseconds: Math.round(Number(process.hrtime.bigint() - start) / 1e6),
     output: reasons.length > 0 ? `\n${printed.text()}\n${reasons.join('\n')}\n` : '',
   };
+}
+
+/** Runs a queued suite, notes what uvu says of its failures, and returns how many tests uvu did not see pass. */
+async function runSuite(run: Queued, reasons: string[]): Promise<number> {
+  try {
+    const [failures, passed, , all] = await run();
+    if (failures !== true) reasons.push(failures);
+    return all - passed;
+  } catch {
+    // an after hook threw; its wrapper has noted the error
+    return 1;
+  }
 }
 
 /** Lets `import … from 'uvu'` in test files mean the watched one. */

@@ -6,13 +6,15 @@ import type { Tensor } from '../../src/tensor/tensor.ts';
 
 const folder = new URL('../vectors/', import.meta.url);
 
-interface VectorCall {
+/** What the reference gives for one call. */
+export interface VectorCall {
   readonly outputs: Record<string, unknown>;
   readonly grads: Record<string, unknown>;
   readonly stateAfter: Record<string, unknown>;
   readonly float32Error?: number;
 }
 
+/** One case of a file. */
 export interface VectorCase {
   readonly name: string;
   readonly config: Record<string, unknown>;

@@ -17,7 +17,9 @@ export interface Fans {
  */
 export function fans(shape: Shape): Fans {
   if (shape.length < 2) {
-    throw new ShapeError(`fans: the shape must be [out, in, ...kernel], got ${showShape(shape)}; a bias has no fans of its own`);
+    throw new ShapeError(
+      `fans: the shape must be [out, in, ...kernel], got ${showShape(shape)}; a bias has no fans of its own`,
+    );
   }
   const kernel = sizeOf(shape.slice(2));
   return { fanIn: shape[1]! * kernel, fanOut: shape[0]! * kernel };

@@ -3,8 +3,8 @@ export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' 
 
 /**
  * The factor on the standard deviation of a weight that keeps the size of a signal through `nonlinearity`: 1 for linear
- * and sigmoid, `5 / 3` for tanh, `sqrt(2)` for relu, `sqrt(2 / (1 + slope^2))` for leakyRelu, `3 / 4` for selu: PyTorch's
- * table. Throws a RangeError for another name or a slope that is not finite.
+ * and sigmoid, `5 / 3` for tanh, `sqrt(2)` for relu, `sqrt(2 / (1 + slope^2))` for leakyRelu, `3 / 4` for selu:
+ * PyTorch's table. Throws a RangeError for another name or a slope that is not finite.
  * @example
  * ```ts
  * gain('leakyRelu', 1); // 1

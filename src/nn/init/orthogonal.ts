@@ -11,14 +11,14 @@ export interface OrthogonalOptions extends TensorOptions {
 }
 
 /**
- * A random matrix with orthonormal rows or columns, whichever there are fewer of, times `gain`; a weight of higher rank is
- * taken as `[out, the rest]`. Uniform over all such matrices: a normal matrix is orthogonalized by Gram and Schmidt,
+ * A random matrix with orthonormal rows or columns, whichever there are fewer of, times `gain`; a weight of higher rank
+ * is taken as `[out, the rest]`. Uniform over all such matrices: a normal matrix is orthogonalized by Gram and Schmidt,
  * each vector twice, which keeps it orthogonal to rounding.
  *
  * Throws a ShapeError below rank 2 and a RangeError for a gain that is not finite.
  *
- * Source: A. M. Saxe, J. L. McClelland, S. Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear
- * neural networks, 2014.
+ * Source: A. M. Saxe, J. L. McClelland, S. Ganguli, Exact solutions to the nonlinear dynamics of learning in deep
+ * linear neural networks, 2014.
  * @example
  * ```ts
  * const q = orthogonal(new Random(1), [2, 2], { dtype: 'float64' });
@@ -29,7 +29,9 @@ export interface OrthogonalOptions extends TensorOptions {
 export function orthogonal(random: Random, shape: Shape, { gain = 1, ...options }: OrthogonalOptions = {}): Tensor {
   checkShape('orthogonal', shape);
   if (shape.length < 2) {
-    throw new ShapeError(`orthogonal: the shape must have two axes or more, got ${showShape(shape)}; a bias starts at 0`);
+    throw new ShapeError(
+      `orthogonal: the shape must have two axes or more, got ${showShape(shape)}; a bias starts at 0`,
+    );
   }
   if (!Number.isFinite(gain)) throw new RangeError(`orthogonal: gain must be finite, got ${gain}`);
   const out = zeros(shape, options);

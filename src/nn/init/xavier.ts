@@ -16,7 +16,8 @@ export interface XavierOptions extends TensorOptions {
 }
 
 /**
- * Deviates uniform in `[-bound, bound)`, `bound = gain * sqrt(6 / (fanIn + fanOut))`, for a weight `[out, in, ...kernel]`.
+ * Deviates uniform in `[-bound, bound)`, `bound = gain * sqrt(6 / (fanIn + fanOut))`, for a weight
+ * `[out, in, ...kernel]`.
  *
  * Throws a ShapeError below rank 2 and a RangeError for a gain that is not finite.
  * @example

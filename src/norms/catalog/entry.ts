@@ -48,12 +48,18 @@ export type Filling =
   /** multiples of 1/16 in (0, 2] */
   | 'positive'
   /** zeros, as counters begin */
-  | 'zero';
+  | 'zero'
+  /** ones */
+  | 'one'
+  /** whole numbers from 0 up to `below`, as labels */
+  | 'index';
 
 /** A tensor of a generated case: its axes by the names of the draft's sizes. */
 export interface TensorPlan {
   readonly axes: readonly string[];
   readonly filling: Filling;
+  /** For `index`: how many there are. */
+  readonly below?: number;
 }
 
 /** The layout of a generated case. */
@@ -65,6 +71,8 @@ export interface CasePlan {
   /** Axes of each output. */
   readonly outputs: Readonly<Record<string, readonly string[]>>;
   readonly modes: readonly Mode[];
+  /** The operation of each call, where it is not the plain one. */
+  readonly ops?: readonly (string | undefined)[];
 }
 
 /** An option of a norm, for the tables in the documentation. */

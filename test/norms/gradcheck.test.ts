@@ -1,0 +1,74 @@
+/** The gradients of every norm, first and second, against differences of the norm itself. */
+import * as assert from 'uvu/assert';
+import * as fc from 'fast-check';
+import { suite } from 'uvu';
+import { grad } from '../../src/autograd/backward.ts';
+import { gradcheck, type GradcheckResult } from '../../src/autograd/gradcheck.ts';
+import type { Form } from '../../src/norms/catalog/entry.ts';
+import { leaves } from '../../src/oracle/case.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
+import { listed } from '../support/listed.ts';
+import { type NormCase, normCases } from '../support/norm-case.ts';
+import { check } from '../support/property.ts';
+
+const test = suite('gradcheck of norms');
+
+/** The norm as a function of its parameters and inputs, with the state as it is before the first call. */
+function functionOf(found: NormCase, form: Form) {
+  const { entry, config, params, state, calls } = found.toCase('float64');
+  const { mode, op, inputs, gradOutputs } = calls[0]!;
+  const given = { ...leaves(params, true), ...leaves(inputs, (name) => !entry.constants?.includes(name)) };
+  const names = Object.keys(given);
+  const f = (...values: Tensor[]): Tensor[] => {
+    const by = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+    const pick = (from: object): Record<string, Tensor> => Object.fromEntries(Object.keys(from).map((name) => [name, by[name]!]));
+    return Object.values(entry.apply(form, { config, params: pick(params), state: leaves(state, false), mode, ...(op !== undefined && { op }), inputs: pick(inputs) }));
+  };
+  const spread = names.map((name) => (name in inputs ? found.spread(name) : undefined));
+  return { f, given: Object.values(given), weights: Object.values(leaves(gradOutputs, true)), spread };
+}
+
+function judge(result: GradcheckResult, counts: { total: number; inconclusive: number }): void {
+  counts.total++;
+  if (result.inconclusive) counts.inconclusive++;
+  assert.ok(result.passed, result.message);
+}
+
+for (const entry of listed) {
+  for (const form of ['fused', 'definition'] as const) {
+    test(`${entry.slug}: the gradient of the ${form} form is its derivative`, () => {
+      const counts = { total: 0, inconclusive: 0 };
+      check(
+        fc.property(normCases(entry), (found) => {
+          const { f, given, spread } = functionOf(found, form);
+          judge(gradcheck(f, given, { spread, directions: 1 }), counts);
+        }),
+        { runs: 30 },
+      );
+      assert.ok(counts.inconclusive <= Math.max(1, 0.02 * counts.total), `${counts.inconclusive} of ${counts.total} inconclusive`);
+    });
+  }
+
+  test(`${entry.slug}: the second derivative is the derivative of the gradient`, () => {
+    const counts = { total: 0, inconclusive: 0 };
+    check(
+      fc.property(normCases(entry, { among: ['benign', 'outlier'] }), (found) => {
+        const { f, given, weights, spread } = functionOf(found, 'fused');
+        const vjp = (...values: Tensor[]): Tensor[] => {
+          const inputs = values.slice(0, given.length);
+          const outputs = f(...inputs);
+          const used = outputs.flatMap((y, i) => (y.requiresGrad ? [i] : []));
+          return grad(used.map((i) => outputs[i]!), inputs.filter((x) => x.requiresGrad), {
+            gradOutputs: used.map((i) => values[given.length + i]!),
+            createGraph: true,
+            allowUnused: true,
+          });
+        };
+        judge(gradcheck(vjp, [...given, ...weights], { spread: [...spread], directions: 1 }), counts);
+      }),
+      { runs: 15 },
+    );
+  });
+}
+
+test.run();
