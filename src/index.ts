@@ -41,6 +41,7 @@ export { clamp, type ClampOptions } from './autograd/clamp.ts';
 export { clone } from './autograd/clone.ts';
 export { equal, greater, less } from './autograd/compare.ts';
 export { concat } from './autograd/concat.ts';
+export { conv1d, conv2d, conv3d } from './autograd/conv-nd.ts';
 export { convTranspose, type ConvTransposeOptions } from './autograd/conv-transpose.ts';
 export { conv, convInput, convWeight } from './autograd/conv.ts';
 export { cumsum, type CumsumOptions } from './autograd/cumsum.ts';

@@ -7,16 +7,16 @@ import { type Op, record } from './record.ts';
 
 /** `y = a / b`, broadcasting. */
 export function div(x: Operand, y: Operand): Tensor {
-  const [a, b] = operands('div', x, y);
+  const [a, b, left, right] = operands('div', x, y);
   const out = like(a);
   for (let i = 0; i < out.data.length; i++) out.data[i] = a.data[i]! / b.data[i]!;
-  return record(divOp, [a, b], { a, b }, out);
+  return record(divOp, [a, b], { x: b.requiresGrad ? left : null, y: right }, out);
 }
 
-const divOp: Op<{ a: Tensor; b: Tensor }> = {
+const divOp: Op<{ x: Tensor | null; y: Tensor }> = {
   name: 'div',
-  pullback(dy, { a, b }, needs) {
-    const da = div(dy, b);
-    return [da, needs[1] ? neg(mul(da, div(a, b))) : null];
+  pullback(dy, { x, y }, needs) {
+    const da = div(dy, y);
+    return [da, needs[1] ? neg(mul(da, div(x!, y))) : null];
   },
 };

@@ -139,6 +139,9 @@ export function recordAll<Saved extends object>(
     }
   }
   if (!recording || !inputs.some((x) => x?.requiresGrad)) return;
+  if (outputs.some((y) => y.requiresGrad)) {
+    throw new Error(`record: an output of ${op.name} has a history already; make each output a new Tensor, also over shared data`);
+  }
   const node = new Node(op as unknown as Op<never>, inputs.map(edgeOf), saved, outputs);
   outputs.forEach((output, index) => {
     output.requiresGrad = true;

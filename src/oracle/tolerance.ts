@@ -13,13 +13,13 @@
  */
 import { withPerturbation } from '../autograd/record.ts';
 import type { Tensors } from '../norms/catalog/entry.ts';
-import type { FloatArray } from '../tensor/dtype.ts';
+import type { DType, FloatArray } from '../tensor/dtype.ts';
 import { Random } from '../tensor/random.ts';
 import { type Answer, answer } from './answer.ts';
 import { type Case, leaves } from './case.ts';
 
 /** The rounding units: half the distance from 1 to the next number. */
-export const unitOf = { float32: 2 ** -24, float64: 2 ** -53 } as const;
+export const unitOf: Readonly<Record<DType, number>> = { float32: 2 ** -24, float64: 2 ** -53 };
 
 /** Right answers in float64 and how far each element may be off. */
 export interface Judged {
@@ -73,7 +73,7 @@ export function judged(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1
 }
 
 /** The parts of an answer. */
-export const parts = ['outputs', 'grads', 'stateAfter'] as const;
+export const parts: readonly ['outputs', 'grads', 'stateAfter'] = ['outputs', 'grads', 'stateAfter'];
 
 /** An element of an answer and how far it is off, in units of what is allowed. */
 export interface Worst {

@@ -5,6 +5,7 @@ import { backward, grad } from '../../src/autograd/backward.ts';
 import { broadcastTo } from '../../src/autograd/broadcast-to.ts';
 import { cast } from '../../src/autograd/cast.ts';
 import { concat } from '../../src/autograd/concat.ts';
+import { div } from '../../src/autograd/div.ts';
 import { exp } from '../../src/autograd/exp.ts';
 import { mul } from '../../src/autograd/mul.ts';
 import { neg } from '../../src/autograd/neg.ts';
@@ -147,7 +148,9 @@ test('a pullback that returns one tensor for two inputs does not tie their gradi
   const x = leaf([1]);
   const y = leaf([1]);
   const h = mul(x, 1);
-  backward(add(record(sameOp, [h, y], {}, zeros([1])), mul(h, 5)));
+  // made first, so that its gradient arrives last, and is added to the one that the two inputs share
+  const other = mul(h, 5);
+  backward(add(record(sameOp, [h, y], {}, zeros([1])), other));
   assert.equal([item(x.grad!), item(y.grad!)], [7, 2]);
   assert.is.not(x.grad!.data, y.grad!.data);
 });
@@ -156,8 +159,8 @@ test('a pullback that returns a saved tensor does not give it away', () => {
   const factor = tensor([3]);
   const constantOp: Op<{ factor: Tensor }> = { name: 'constant', pullback: (_, saved) => [saved.factor] };
   const x = leaf([1]);
-  const y = add(record(constantOp, [x], { factor }, zeros([1])), mul(x, 10));
-  backward(y);
+  const other = mul(x, 10);
+  backward(add(other, record(constantOp, [x], { factor }, zeros([1]))));
   assert.equal(toArray(x.grad!), [13]);
   assert.equal(toArray(factor), [3]);
 });
@@ -234,6 +237,20 @@ test('a perturbation ends also when its body throws, and a nested one replaces i
     withPerturbation((data) => data.fill(9), () => assert.equal(toArray(add(tensor([1]), 1)), [9]));
     assert.equal(toArray(add(tensor([1]), 1)), [4]);
   });
+});
+
+test('an output that is one of the inputs, or has a history, is refused', () => {
+  const x = tensor([1, 2], { requiresGrad: true });
+  const op: Op<object> = { name: 'same', pullback: (dy) => [dy] };
+  assert.throws(() => record(op, [x], {}, x), /an output of same has a history already; make each output a new Tensor/);
+  assert.is(x.source, null);
+});
+
+test('a product saves only what its gradients need, and numbers as scalars', () => {
+  const x = tensor([1, 2, 3], { requiresGrad: true });
+  assert.is(savedBytes(mul(x, 2)), 4);
+  assert.is(savedBytes(mul(x, tensor([4, 5, 6]))), 12);
+  assert.is(savedBytes(div(x, 2)), 4);
 });
 
 test.run();

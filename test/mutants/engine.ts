@@ -2,7 +2,9 @@
 import type { Mutant } from './mutant.ts';
 
 const tensorTests = ['test/tensor/'];
-const autogradTests = ['test/autograd/'];
+const arithmetic = ['autograd/arithmetic'];
+const reductions = ['autograd/reductions'];
+const graph = ['autograd/backward', 'autograd/record'];
 
 export const mutants: readonly Mutant[] = [
   // tensors
@@ -53,14 +55,14 @@ export const mutants: readonly Mutant[] = [
     file: 'src/tensor/walk.ts',
     find: 'for (let i = start; i < start + length; i++) total += data[i]!;',
     replace: 'for (let i = start; i < start + length; i++) total = Math.fround(total + data[i]!);',
-    tests: ['test/tensor/', 'test/autograd/'],
+    tests: ['test/tensor/', ...reductions],
   },
   {
     name: 'a reduction over rows keeps only the last one',
     file: 'src/tensor/walk.ts',
     find: 'out[at + i]! += data[start + i]!;',
     replace: 'out[at + i] = data[start + i]!;',
-    tests: ['test/tensor/', 'test/autograd/'],
+    tests: ['test/tensor/', ...reductions],
   },
   {
     name: 'copy shares its memory',
@@ -72,7 +74,7 @@ export const mutants: readonly Mutant[] = [
   const out = zeros(x.shape, { dtype: x.dtype, ...options });
   out.data.set(x.data);
   return out;`,
-    tests: ['test/tensor/', 'test/autograd/'],
+    tests: ['test/tensor/', ...graph],
   },
   {
     name: 'arange leaves out its last number',
@@ -86,7 +88,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/tensor/assign.ts',
     find: '  target.data.set(values.data);\n  touch(target);',
     replace: '  target.data.set(values.data);',
-    tests: ['test/tensor/', 'test/autograd/'],
+    tests: ['test/tensor/', ...graph],
   },
   {
     name: 'assign accepts another shape of the same size',
@@ -101,49 +103,49 @@ export const mutants: readonly Mutant[] = [
     file: 'src/autograd/sub.ts',
     find: 'needs[1] ? neg(dy) : null',
     replace: 'needs[1] ? dy : null',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'sub is computed the wrong way round',
     file: 'src/autograd/sub.ts',
     find: 'a.data[i]! - b.data[i]!',
     replace: 'b.data[i]! - a.data[i]!',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'mul exchanges the gradients of its operands',
     file: 'src/autograd/mul.ts',
     find: '[needs[0] ? mul(dy, b) : null, needs[1] ? mul(dy, a) : null]',
     replace: '[needs[0] ? mul(dy, a) : null, needs[1] ? mul(dy, b) : null]',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'div forgets to square the divisor in its gradient',
     file: 'src/autograd/div.ts',
     find: 'neg(mul(da, div(a, b)))',
     replace: 'neg(mul(da, a))',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'div gives the divisor a gradient of the wrong sign',
     file: 'src/autograd/div.ts',
     find: 'neg(mul(da, div(a, b)))',
     replace: 'mul(da, div(a, b))',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'square has slope x',
     file: 'src/autograd/square.ts',
     find: 'mul(mul(dy, 2), x)',
     replace: 'mul(dy, x)',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'rsqrt has slope y^2 / 2',
     file: 'src/autograd/rsqrt.ts',
     find: 'mul(mul(y, y), y)',
     replace: 'mul(y, y)',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'variance is a difference of squares',
@@ -155,7 +157,7 @@ export const mutants: readonly Mutant[] = [
 }
 function mul(x: Tensor, by: number): Tensor {
   return div(x, 1 / by);`,
-    tests: autogradTests,
+    tests: reductions,
     note: 'cancels when the mean is large',
   },
   {
@@ -163,21 +165,21 @@ function mul(x: Tensor, by: number): Tensor {
     file: 'src/autograd/variance.ts',
     find: 'unbiased ? count - 1 : count',
     replace: 'unbiased ? count : count - 1',
-    tests: autogradTests,
+    tests: reductions,
   },
   {
     name: 'mean divides by the size of the whole tensor',
     file: 'src/autograd/mean.ts',
     find: 'return div(sum(x, options), count);',
     replace: 'return div(sum(x, options), count * 0 + x.data.length);',
-    tests: autogradTests,
+    tests: reductions,
   },
   {
     name: 'the gradient of a broadcast takes one element in place of the sum',
     file: 'src/autograd/broadcast-to.ts',
     find: 'pullback: (dy, { shape }) => [sumTo(dy, shape)],',
     replace: 'pullback: (dy, { shape }) => [new Tensor(dy.data.slice(0, shape.reduce((n, extent) => n * extent, 1)), shape), void sumTo] as never,',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'the gradient of a sum is divided by the number of elements',
@@ -188,21 +190,21 @@ function mul(x: Tensor, by: number): Tensor {
     const scale = dy.data.length / Math.max(1, out.data.length);
     return [scale === 1 ? out : new Tensor(out.data.map((v) => v * scale), shape)];
   },`,
-    tests: autogradTests,
+    tests: reductions,
   },
   {
     name: 'reshape copies its memory',
     file: 'src/autograd/reshape.ts',
     find: 'new Tensor(x.data, wanted, false, x.storage)',
     replace: 'new Tensor(x.data.slice(), wanted)',
-    tests: autogradTests,
+    tests: ['autograd/moves', ...graph],
   },
   {
     name: 'reshape over the same memory does not share the count of writes',
     file: 'src/autograd/reshape.ts',
     find: 'new Tensor(x.data, wanted, false, x.storage)',
     replace: 'new Tensor(x.data, wanted)',
-    tests: autogradTests,
+    tests: ['autograd/moves', ...graph],
     note: 'a write through the other name goes unnoticed',
   },
   {
@@ -210,14 +212,14 @@ function mul(x: Tensor, by: number): Tensor {
     file: 'src/autograd/operands.ts',
     find: 'if (x.dtype !== y.dtype) {',
     replace: 'if (false) {',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   {
     name: 'a number beside a float64 tensor is rounded to float32',
     file: 'src/autograd/operands.ts',
     find: 'if (typeof y === \'number\') y = full([], y, { dtype: x.dtype });',
     replace: 'if (typeof y === \'number\') y = full([], Math.fround(y), { dtype: x.dtype });',
-    tests: autogradTests,
+    tests: arithmetic,
   },
   // reverse mode
   {
@@ -225,28 +227,28 @@ function mul(x: Tensor, by: number): Tensor {
     file: 'src/autograd/backward.ts',
     find: 'if (leaf.grad) leaf.grad = add(leaf.grad, value);\n      else leaf.grad',
     replace: 'leaf.grad',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'a tensor that is used twice gets one gradient',
     file: 'src/autograd/backward.ts',
     find: 'into.set(edge, merge(into.get(edge), gradient, createGraph));',
     replace: 'into.set(edge, gradient);',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'an intermediate result that is used twice gets one gradient',
     file: 'src/autograd/backward.ts',
     find: 'slot[edge.index] = merge(slot[edge.index], gradient, createGraph);',
     replace: 'slot[edge.index] = gradient;',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'backward writes into the cotangent',
     file: 'src/autograd/backward.ts',
     find: 'const target = before.owned ? before : { value: copy(before.value), owned: true };',
     replace: 'const target = before;\n  void copy;',
-    tests: autogradTests,
+    tests: graph,
     note: 'f(x, x) adds the second gradient into the memory of the first, which belongs to the caller',
   },
   {
@@ -254,77 +256,77 @@ function mul(x: Tensor, by: number): Tensor {
     file: 'src/autograd/backward.ts',
     find: 'else leaf.grad = owned ? value : clone(value);',
     replace: 'else leaf.grad = owned ? value : value;',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'two gradients share memory',
     file: 'src/autograd/backward.ts',
     find: 'if (holder) holder.owned = false;\n    const gradient: Gradient = { value, owned: fresh && !holder };',
     replace: 'const gradient: Gradient = { value, owned: fresh };\n    void holder;',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'a freed graph is not refused',
     file: 'src/autograd/backward.ts',
     find: 'if (!node.saved) {',
     replace: 'if (false) {',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'the graph is not freed',
     file: 'src/autograd/backward.ts',
     find: 'if (!retainGraph) {',
     replace: 'if (false) {',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'overwritten values are not noticed',
     file: 'src/autograd/backward.ts',
     find: 'if (storage.version !== version) {',
     replace: 'if (false) {',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'nodes are visited oldest first',
     file: 'src/autograd/backward.ts',
     find: 'sort((a, b) => b.id - a.id)',
     replace: 'sort((a, b) => a.id - b.id)',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'a cotangent of another shape is accepted',
     file: 'src/autograd/backward.ts',
     find: 'if (!sameShape(dy.shape, y.shape) || dy.dtype !== y.dtype) {',
     replace: 'if (dy.dtype !== y.dtype) {',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'the seed is 1 / 2',
     file: 'src/autograd/backward.ts',
     find: 'return full(y.shape, 1, { dtype: y.dtype });',
     replace: 'return full(y.shape, 0.5, { dtype: y.dtype });',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'higher derivatives are not recorded',
     file: 'src/autograd/backward.ts',
     find: '  withRecording(createGraph, () => {\n    for (const { edge',
     replace: '  withRecording(false, () => {\n    for (const { edge',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'a second derivative goes through the plain loops of a fused operation',
     file: 'src/autograd/backward.ts',
     find: 'createGraph && op.definition\n',
     replace: 'false && op.definition\n',
-    tests: ['test/autograd/', 'test/norms/'],
+    tests: graph,
   },
   {
     name: 'noGrad records',
     file: 'src/autograd/record.ts',
     find: 'return withRecording(false, body);',
     replace: 'return body();',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'the switch of noGrad is not restored after an error',
@@ -339,27 +341,27 @@ function mul(x: Tensor, by: number): Tensor {
   const out = body();
   recording = before;
   return out;`,
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'detach keeps the history',
     file: 'src/autograd/record.ts',
     find: 'return new Tensor(x.data, x.shape, false, x.storage);',
     replace: 'return x;',
-    tests: autogradTests,
+    tests: graph,
   },
   {
     name: 'perturbation leaves results as they are',
     file: 'src/autograd/record.ts',
     find: 'perturbation(output.data);',
     replace: 'void output;',
-    tests: ['test/autograd/', 'test/oracle/'],
+    tests: graph,
   },
   {
     name: 'savedBytes counts a shared array twice',
     file: 'src/autograd/saved-bytes.ts',
     find: 'counted.add(value.buffer);\n      bytes',
     replace: 'bytes',
-    tests: autogradTests,
+    tests: graph,
   },
 ];

