@@ -181,7 +181,7 @@ test('savedBytes counts each saved array once, through the whole graph', () => {
 
 test('savedBytes leaves out what is alive anyway, and is 0 once the graph is freed', () => {
   const weight = leaf([1, 2, 3]);
-  const x = tensor([4, 5, 6]);
+  const x = leaf([4, 5, 6]);
   const y = sum(mul(x, weight));
   assert.is(savedBytes(y), 24);
   assert.is(savedBytes(y, { except: [weight] }), 12);
