@@ -17,7 +17,7 @@ export interface SyntheticDigitsOptions {
   size?: number;
   /** Deviation of a control point from its place, in widths of a digit, at least 0. Default 0.04. */
   jitter?: number;
-  /** Standard deviation of the noise on every pixel, at least 0. Default 0.1. */
+  /** Standard deviation of the noise on every pixel, at least 0. Default 0.2. */
   noise?: number;
 }
 
@@ -37,7 +37,7 @@ const PIECES = 4;
  */
 export function syntheticDigits(
   count: number,
-  { random, size = 16, jitter = 0.04, noise = 0.1 }: SyntheticDigitsOptions,
+  { random, size = 16, jitter = 0.04, noise = 0.2 }: SyntheticDigitsOptions,
 ): Dataset {
   if (!Number.isInteger(count) || count < 0) {
     throw new RangeError(`syntheticDigits: count must be an integer of at least 0, got ${count}`);

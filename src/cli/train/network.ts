@@ -1,13 +1,12 @@
 /**
- * The classifier: three blocks of convolution, norm and rectifier with pooling between them, an average over what is
- * left of the image, and a linear layer.
+ * The classifier: three blocks of convolution, norm and rectifier with pooling behind them, and a linear layer.
  */
 import { assign } from '../../tensor/assign.ts';
 import { Conv2d } from '../../nn/conv2d.ts';
 import { kaimingNormal } from '../../nn/init/kaiming.ts';
 import { Linear } from '../../nn/linear.ts';
 import { Flatten } from '../../nn/flatten.ts';
-import { MaxPool2d } from '../../nn/pooling.ts';
+import { AvgPool2d, MaxPool2d } from '../../nn/pooling.ts';
 import { ReLU } from '../../nn/activations.ts';
 import type { Layer } from '../../nn/module.ts';
 import { Sequential } from '../../nn/sequential.ts';
@@ -49,7 +48,9 @@ export function createNetwork(slug: string, { height, width, classes, gain, seed
     }
     inChannels = channels;
   });
-  layers.push(new Flatten(), new Linear(inChannels * sizeOf(extents), classes, { random }));
+  layers.push(new AvgPool2d({ kernelSize: 2 }), new Flatten());
+  const features = inChannels * sizeOf(extents.map((extent) => Math.floor(extent / 2)));
+  layers.push(new Linear(features, classes, { random }));
   return new Sequential(...layers);
 }
 

@@ -23,7 +23,7 @@ export interface TrainOptions {
 }
 
 const defaultNorms = 'layer,rms,batch,instance,group';
-const defaults = { preset: 'plain', epochs: 6, trainSize: 2000, testSize: 500, seed: 1, out: 'runs' };
+const defaults = { preset: 'plain', epochs: 8, trainSize: 1500, testSize: 500, seed: 1, out: 'runs' };
 
 /** The norms that can stand in the classifier. */
 const usable = catalog.filter((entry) => entry.classifier).map((entry) => entry.slug);
