@@ -53,22 +53,28 @@ function runMoments(x: FloatArray, { outer, channel, inner }: View): Moments {
       let b = 0;
       let aa = 0;
       let bb = 0;
+      let cc = 0;
+      let dd = 0;
       let i = start;
-      for (const end = start + inner - 1; i < end; i += 2) {
+      for (const end = start + inner - 3; i < end; i += 4) {
         const p = x[i]! - first;
         const q = x[i + 1]! - first;
-        a += p;
-        b += q;
+        const s = x[i + 2]! - first;
+        const t = x[i + 3]! - first;
+        a += p + q;
+        b += s + t;
         aa += p * p;
         bb += q * q;
+        cc += s * s;
+        dd += t * t;
       }
-      if (i < start + inner) {
+      for (; i < start + inner; i++) {
         const p = x[i]! - first;
         a += p;
         aa += p * p;
       }
       off += a + b;
-      squares += aa + bb;
+      squares += aa + bb + (cc + dd);
     }
     off /= count;
     mean[c] = first + off;

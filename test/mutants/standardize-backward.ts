@@ -181,6 +181,30 @@ export const mutants: readonly Mutant[] = [
     norm: 'batch,layer,group',
   },
   {
+    name: 'the second row of a pair takes the statistics of the first',
+    file: 'src/norms/_standardize.ts',
+    find: 'const vHat = v * ((x[k]! - muT) * rT);',
+    replace: 'const vHat = v * ((x[k]! - muS) * rS);',
+    tests: ['norms/fused'],
+    norm: 'batch,layer,group',
+  },
+  {
+    name: 'the weight is missing inside the means of a pair of rows',
+    file: 'src/norms/_standardize.ts',
+    find: 'pT += vHat * scale;',
+    replace: 'pT += vHat;',
+    tests: ['norms/fused'],
+    norm: 'batch,layer,group',
+  },
+  {
+    name: 'dBias of a pair of rows is that of the first',
+    file: 'src/norms/_standardize.ts',
+    find: 'dBias[j]! += u + v;',
+    replace: 'dBias[j]! += u;',
+    tests: ['norms/fused'],
+    norm: 'batch,layer,group',
+  },
+  {
     name: 'dWeight of columns is of the last row only',
     file: 'src/norms/_standardize.ts',
     find: `        dWeight[j]! += u * xHat;

@@ -39,10 +39,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the variance is the difference of mean square and squared mean',
     file: 'src/norms/_moments.ts',
-    find: `squares += aa + bb;
+    find: `squares += aa + bb + (cc + dd);
     }
     off /= count;`,
-    replace: `squares += aa + bb;
+    replace: `squares += aa + bb + (cc + dd);
     }
     squares = 0;
     for (let o = 0; o < outer; o++) for (let i = (o * channel + c) * inner; i < (o * channel + c + 1) * inner; i++) squares += Math.fround(x[i]! * x[i]!);
@@ -124,11 +124,11 @@ export const mutants: readonly Mutant[] = [
     norm: 'batch,layer,group',
   },
   {
-    name: 'the squares skip the last element of an odd run',
+    name: 'the squares skip the last element of a run',
     file: 'src/norms/_moments.ts',
-    find: `      if (i < start + inner) {
+    find: `      for (; i < start + inner; i++) {
         const p`,
-    replace: `      if (i > start + inner) {
+    replace: `      for (; i < start + inner - 1; i++) {
         const p`,
     tests: ['norms/fused', 'norms/vectors', 'norms/batch', 'norms/layer'],
     norm: 'batch,layer,group',
