@@ -19,12 +19,15 @@ export {
   zeros,
 } from './tensor/create.ts';
 export type { DType, FloatArray } from './tensor/dtype.ts';
+export { symmetricEigen, type SymmetricEigen } from './tensor/eigen.ts';
 export { erf, erfc } from './tensor/erf.ts';
 export { ShapeError } from './tensor/errors.ts';
 export { offsets } from './tensor/offsets.ts';
+export { bilinear, powerIteration } from './tensor/power-iteration.ts';
 export { normal, Random, uniform } from './tensor/random.ts';
 export { format, type FormatOptions, item, toArray } from './tensor/read.ts';
 export type { Shape } from './tensor/shape.ts';
+export { svd, type Svd } from './tensor/svd.ts';
 export { Tensor } from './tensor/tensor.ts';
 export { perAxis, type PerAxis, type Window, windowOver } from './tensor/window.ts';
 
@@ -62,10 +65,15 @@ export {
   type GradcheckResult,
 } from './autograd/gradcheck.ts';
 export { hardSigmoid } from './autograd/hard-sigmoid.ts';
+export { inverseSqrt } from './autograd/inverse-sqrt.ts';
 export { leakyRelu } from './autograd/leaky-relu.ts';
 export { logSoftmax } from './autograd/log-softmax.ts';
 export { log } from './autograd/log.ts';
+export { lowRank } from './autograd/low-rank.ts';
+export { lyapunov } from './autograd/lyapunov.ts';
 export { matmul } from './autograd/matmul.ts';
+export { matrixSign } from './autograd/matrix-sign.ts';
+export { maxSingularValue } from './autograd/max-singular-value.ts';
 export { maximum } from './autograd/maximum.ts';
 export { mean } from './autograd/mean.ts';
 export { minimum } from './autograd/minimum.ts';
@@ -90,6 +98,8 @@ export { silu } from './autograd/silu.ts';
 export { slice } from './autograd/slice.ts';
 export { softmax } from './autograd/softmax.ts';
 export { softplus } from './autograd/softplus.ts';
+export { sparsemax, sparsemaxDefinition } from './autograd/sparsemax.ts';
+export { sparsestmax, sparsestmaxDefinition, sparsestmaxRadius } from './autograd/sparsestmax.ts';
 export { split } from './autograd/split.ts';
 export { sqrt } from './autograd/sqrt.ts';
 export { square } from './autograd/square.ts';
@@ -117,6 +127,8 @@ export { linear, Linear, type LinearOptions } from './nn/linear.ts';
 export { type Layer, type LoadOptions, type LoadReport, Module, type StateDict } from './nn/module.ts';
 export { mse, type MSEOptions } from './nn/mse.ts';
 export { Parameter, parameter } from './nn/parameter.ts';
+export { cacheWeights, Parametrization, type WeightTransform } from './nn/parametrization.ts';
+export { bake, parametrizationOf, parametrize, type ParametrizeOptions } from './nn/parametrize.ts';
 export { AvgPool2d, GlobalAveragePool, MaxPool2d } from './nn/pooling.ts';
 export { Sequential } from './nn/sequential.ts';
 export { fans, type Fans } from './nn/init/fans.ts';
@@ -128,6 +140,28 @@ export { xavierNormal, type XavierOptions, xavierUniform } from './nn/init/xavie
 
 // Norms
 export {
+  actNorm,
+  ActNorm,
+  actNormDefinition,
+  actNormInverse,
+  actNormInverseDefinition,
+  type ActNormInverseOutput,
+  type ActNormOptions,
+  type ActNormOutput,
+  type ActNormState,
+  actNormState,
+} from './norms/activation.ts';
+export {
+  adaptiveInstanceNorm,
+  AdaptiveInstanceNorm,
+  adaptiveInstanceNormDefinition,
+  type AdaptiveInstanceNormLayerOptions,
+  type AdaptiveInstanceNormOptions,
+  styleStatistics,
+  type StyleStatistics,
+  type StyleStatisticsOptions,
+} from './norms/adaptive-instance.ts';
+export {
   batchNorm,
   BatchNorm,
   batchNormDefinition,
@@ -135,6 +169,30 @@ export {
   batchNormState,
   type BatchNormState,
 } from './norms/batch.ts';
+export {
+  type BatchCondition,
+  conditionalBatchNorm,
+  ConditionalBatchNorm,
+  conditionalBatchNormDefinition,
+  type ConditionalBatchNormLayerOptions,
+  type ConditionalBatchNormOptions,
+  type ConditionalBatchNormParameters,
+  conditionalBatchNormState,
+  type ConditionalBatchNormState,
+  type ConditionalDeltas,
+} from './norms/conditional-batch.ts';
+export {
+  conditionalInstanceNorm,
+  ConditionalInstanceNorm,
+  conditionalInstanceNormDefinition,
+  type ConditionalInstanceNormOptions,
+} from './norms/conditional-instance.ts';
+export {
+  filterResponseNorm,
+  FilterResponseNorm,
+  filterResponseNormDefinition,
+  type FilterResponseNormOptions,
+} from './norms/filter-response.ts';
 export { groupNorm, GroupNorm, groupNormDefinition, type GroupNormOptions } from './norms/group.ts';
 export {
   instanceNorm,
@@ -145,7 +203,101 @@ export {
   type InstanceNormState,
 } from './norms/instance.ts';
 export { layerNorm, LayerNorm, layerNormDefinition, type LayerNormOptions } from './norms/layer.ts';
+export {
+  localContrastNorm,
+  LocalContrastNorm,
+  localContrastNormDefinition,
+  type LocalContrastNormOptions,
+} from './norms/local-contrast.ts';
+export {
+  localResponseNorm,
+  LocalResponseNorm,
+  localResponseNormDefinition,
+  type LocalResponseNormOptions,
+} from './norms/local-response.ts';
 export { rmsNorm, RMSNorm, rmsNormDefinition, type RMSNormOptions } from './norms/rms.ts';
+export {
+  sparseSwitchableNorm,
+  SparseSwitchableNorm,
+  sparseSwitchableNormDefinition,
+  type SparseSwitchableNormLayerOptions,
+  type SparseSwitchableNormOptions,
+  sparseSwitchableNormState,
+  type SparseSwitchableNormState,
+  type SparseRatioOptions,
+  sparseSwitchableRatios,
+} from './norms/sparse-switchable.ts';
+export {
+  switchableNorm,
+  SwitchableNorm,
+  switchableNormDefinition,
+  type SwitchableNormLayerOptions,
+  type SwitchableNormOptions,
+  switchableNormState,
+  type SwitchableNormState,
+} from './norms/switchable.ts';
+export { syncBatchNorm, SyncBatchNorm, syncBatchNormDefinition, type SyncBatchNormOptions } from './norms/sync-batch.ts';
+export {
+  virtualBatchNorm,
+  VirtualBatchNorm,
+  virtualBatchNormDefinition,
+  type VirtualBatchNormOptions,
+  type VirtualBatchNormOutput,
+  virtualBatchNormState,
+  type VirtualBatchNormState,
+} from './norms/virtual-batch.ts';
+export {
+  CosineNorm,
+  cosineNorm,
+  cosineNormDefinition,
+  type CosineNormLayerOptions,
+  type CosineNormOptions,
+} from './norms/cosine.ts';
+export {
+  SpectralNorm,
+  spectralNorm,
+  spectralNormDefinition,
+  type SpectralNormModuleOptions,
+  type SpectralNormOptions,
+} from './norms/spectral.ts';
+export {
+  type InitializedLayer,
+  WeightNorm,
+  weightNorm,
+  weightNormDefinition,
+  type WeightNormModuleOptions,
+  type WeightNormOptions,
+} from './norms/weight.ts';
+export {
+  modulatedConv,
+  modulatedConvDefinition,
+  type ModulatedConvOptions,
+  WeightDemodulation,
+  weightDemodulation,
+  weightDemodulationDefinition,
+  type WeightDemodulationLayerOptions,
+  type WeightDemodulationOptions,
+} from './norms/weight-demodulation.ts';
+export {
+  WeightStandardization,
+  weightStandardization,
+  weightStandardizationDefinition,
+  type WeightStandardizationOptions,
+} from './norms/weight-standardization.ts';
+
+// Replicas
+export { allGather } from './parallel/all-gather.ts';
+export { allReduceGradients } from './parallel/all-reduce-gradients.ts';
+export { allReduce } from './parallel/all-reduce.ts';
+export { checkCommunicator } from './parallel/check-communicator.ts';
+export { type Communicator, localCommunicator, ReplicaError } from './parallel/communicator.ts';
+export {
+  leaveShared,
+  sharedCommunicator,
+  type SharedCommunicatorOptions,
+  sharedMemory,
+  type SharedMemoryOptions,
+} from './parallel/shared-communicator.ts';
 
 // Optimizers
 export { Adam } from './optim/adam.ts';
@@ -170,7 +322,7 @@ export { SGD, type SGDSettings } from './optim/sgd.ts';
 export { type Batch, batches, type BatchesOptions } from './data/batches.ts';
 export type { Dataset } from './data/dataset.ts';
 export { readDigits } from './data/digits.ts';
-export { type Idx, type IdxArray, magicOf, readIdx, readIdxFor } from './data/idx.ts';
+export { type Idx, type IdxArray, readIdx } from './data/idx.ts';
 export { syntheticDigits, type SyntheticDigitsOptions } from './data/synthetic-digits.ts';
 
 // Files

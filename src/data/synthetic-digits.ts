@@ -58,7 +58,15 @@ export function syntheticDigits(
 }
 
 /** Draws one digit into the image that begins at `start`. */
-function draw(data: Float32Array, start: number, size: number, digit: number, jitter: number, noise: number, random: Random): void {
+function draw(
+  data: Float32Array,
+  start: number,
+  size: number,
+  digit: number,
+  jitter: number,
+  noise: number,
+  random: Random,
+): void {
   const styles = digitStrokes[digit]!;
   const strokes = styles[random.integer(styles.length)]!;
   const place = randomPlacement(random);

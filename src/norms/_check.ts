@@ -3,10 +3,10 @@ import { ShapeError } from '../tensor/errors.ts';
 import { sameShape, type Shape, showShape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** Throws unless eps is finite and not negative; 0 is legal. */
-export function checkEps(caller: string, eps: number): void {
+/** Throws unless eps, or the option of another name that is one, is finite and not negative; 0 is legal. */
+export function checkEps(caller: string, eps: number, name: string = 'eps'): void {
   if (!(typeof eps === 'number' && eps >= 0 && eps < Infinity)) {
-    throw new RangeError(`${caller}: eps must be finite and at least 0, got ${eps}; 1e-5 is usual`);
+    throw new RangeError(`${caller}: ${name} must be finite and at least 0, got ${eps}; 1e-5 is usual`);
   }
 }
 

@@ -28,6 +28,8 @@ export interface StandardizeSaved {
   readonly affine: View;
   /** Whether mean and rstd were computed from x (and so depend on it), or given. */
   readonly own: boolean;
+  /** Values that mean and rstd of a channel are of, where they are of more than x. Default: those of x. */
+  readonly count?: number;
 }
 
 /** `y = (x - mean) * rstd * weight + bias`; no weight counts as 1, no bias as 0. */
@@ -66,13 +68,29 @@ export function standardizeBackward(dy: Tensor, saved: StandardizeSaved, needs: 
   return [dx, needs[1] ? like(sums.dWeight, weight!) : null, needs[2] ? like(sums.dBias, bias!) : null];
 }
 
+/** The sums that a backward is made of, for a standardization whose statistics are of more than x. */
+export function standardizeSums(dy: Tensor, saved: StandardizeSaved): Sums {
+  return reduce(dy.data, saved.inputs[0].data, weightOf(saved), saved);
+}
+
+/** The gradient of x, given `scaled` and `projected` over all that the statistics are of. */
+export function standardizeGradient(dy: Tensor, saved: StandardizeSaved, sums: Pick<Sums, 'scaled' | 'projected'>): Tensor {
+  const [x] = saved.inputs;
+  return new Tensor(spread(dy.data, x.data, weightOf(saved), sums, saved), x.shape);
+}
+
+function weightOf({ inputs: [x, weight], affine }: StandardizeSaved): FloatArray {
+  return weight ? weight.data : allocate(x.dtype, affine.channel).fill(1);
+}
+
 function like(values: Float64Array, parameter: Tensor): Tensor {
   const data = allocate(parameter.dtype, values.length);
   data.set(values);
   return new Tensor(data, parameter.shape);
 }
 
-interface Sums {
+/** Sums over the channels of the two views. */
+export interface Sums {
   /** sum of dy, and of dy xHat, over each channel of the affine view */
   readonly dBias: Float64Array;
   readonly dWeight: Float64Array;
@@ -190,10 +208,16 @@ function reducePair(
   projected[t]! += pT;
 }
 
-function spread(dy: FloatArray, x: FloatArray, w: FloatArray, sums: Sums, saved: StandardizeSaved): FloatArray {
+function spread(
+  dy: FloatArray,
+  x: FloatArray,
+  w: FloatArray,
+  sums: Pick<Sums, 'scaled' | 'projected'>,
+  saved: StandardizeSaved,
+): FloatArray {
   const { mean, rstd, statistics, affine, own } = saved;
   const { length, together, staying } = runsOf(statistics, affine);
-  const count = statistics.outer * statistics.inner;
+  const count = saved.count ?? statistics.outer * statistics.inner;
   // given statistics do not move with x: their terms are 0, also where the sums are infinite
   const scaled = own ? sums.scaled : new Float64Array(statistics.channel);
   const projected = own ? sums.projected : scaled;

@@ -177,8 +177,11 @@ export class BatchNorm extends Module {
   }
 }
 
-/** Counts a training call and moves the running statistics; the variance comes biased and goes in unbiased. */
-function track(
+/**
+ * Counts a training call and moves the running statistics; the variance comes biased and goes in unbiased.
+ * @internal
+ */
+export function track(
   state: BatchNormState,
   mean: ArrayLike<number>,
   variance: ArrayLike<number>,

@@ -1,8 +1,10 @@
 /** The right answers to a case: outputs, gradients and state, call by call. */
 import { grad } from '../autograd/backward.ts';
+import { clone } from '../autograd/clone.ts';
 import { noGrad } from '../autograd/record.ts';
 import type { Form, Tensors } from '../norms/catalog/entry.ts';
 import { copy } from '../tensor/create.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { type Case, leaves, mapTensors } from './case.ts';
 
 /** What one call returns, and what it leaves behind. */
@@ -19,8 +21,11 @@ export interface Answer {
  */
 export function answer({ entry, config, params, state, calls }: Case, form: Form = 'fused'): Answer[] {
   const running = leaves(state, false);
+  const setByCalls = leaves(Object.fromEntries(Object.entries(params).filter(([name]) => entry.sets?.includes(name))), true);
+  const frozen = entry.frozen?.(config) ?? [];
   return calls.map(({ mode, op, inputs, gradOutputs }) => {
-    const weights = leaves(params, true);
+    const own = { ...leaves(params, (name) => !frozen.includes(name)), ...setByCalls };
+    const weights = { ...own, ...copiesOf(own, entry.copies?.(config) ?? {}) };
     const given = leaves(inputs, (name) => !entry.constants?.includes(name));
     const call = { config, params: weights, state: running, mode, ...(op !== undefined && { op }), inputs: given };
     const asked = Object.keys(gradOutputs);
@@ -43,7 +48,14 @@ export function answer({ entry, config, params, state, calls }: Case, form: Form
     return {
       outputs: mapTensors(outputs, (y) => copy(y)),
       grads: Object.fromEntries(grads.map((gradient, i) => [wanted[i]!, gradient])),
-      stateAfter: mapTensors(running, (s) => copy(s)),
+      stateAfter: mapTensors({ ...setByCalls, ...running }, (s) => copy(s)),
     };
   });
+}
+
+/** The copies of those parameters that are there, connected to them. */
+function copiesOf(params: Readonly<Tensors>, copies: Readonly<Record<string, string>>): Tensors {
+  return Object.fromEntries(
+    Object.entries(copies).flatMap(([copied, name]): [string, Tensor][] => (params[name] ? [[copied, clone(params[name])]] : [])),
+  );
 }

@@ -3,8 +3,8 @@
  * serves golden vectors, generated cases and the messages to a foreign implementation.
  */
 import { tensorFromJson } from '../formats/json-tensor.ts';
-import { entryOf } from '../norms/catalog.ts';
-import type { Mode, NormEntry, Tensors } from '../norms/catalog/entry.ts';
+import { answerable } from '../norms/catalog.ts';
+import type { Entry, Mode, Tensors } from '../norms/catalog/entry.ts';
 import { copy } from '../tensor/create.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -17,9 +17,12 @@ export interface CaseCall {
   readonly gradOutputs: Tensors;
 }
 
-/** A case. Parameters and options are the same in all its calls; state runs on from call to call. */
+/**
+ * A case. Parameters and options are the same in all its calls; state runs on from call to call, and so do parameters
+ * that the norm itself sets.
+ */
 export interface Case {
-  readonly entry: NormEntry;
+  readonly entry: Entry;
   readonly dtype: DType;
   readonly config: Readonly<Record<string, unknown>>;
   readonly params: Tensors;
@@ -39,7 +42,7 @@ export function caseFromJson(value: unknown, dtype?: DType): Case {
   if (!Array.isArray(fields.calls)) throw new TypeError('a case has a list of calls');
   const kind = dtype ?? own;
   return {
-    entry: entryOf(fields.norm),
+    entry: answerable(fields.norm),
     dtype: kind,
     config: record('config', fields.config ?? {}),
     params: tensors('params', fields.params ?? {}, kind),

@@ -3,7 +3,7 @@
  * (`start`, `run`, `stop`) that a harness speaks.
  */
 import { tensorToJson } from '../formats/json-tensor.ts';
-import { catalog } from '../norms/catalog.ts';
+import { catalog, ops } from '../norms/catalog.ts';
 import type { Form } from '../norms/catalog/entry.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { ShapeError } from '../tensor/errors.ts';
@@ -38,7 +38,7 @@ function introduction(): object {
   return {
     version: 1,
     implementation: { name: 'normgrad', language: 'TypeScript', version: '0.1.0' },
-    norms: catalog.map((entry) => entry.slug),
+    norms: [...catalog, ...ops].map((entry) => entry.slug),
     dtypes: ['float32', 'float64'],
     features: ['state', 'eval'],
   };

@@ -124,7 +124,7 @@ function change(call: Answer, values: (x: Tensors[string]) => FloatArray): Answe
 function perturbed(asked: Case, perturb: (data: FloatArray) => void): Case {
   const each = (tensors: Readonly<Tensors>): Tensors => {
     const out = leaves(tensors, false);
-    for (const x of Object.values(out)) perturb(x.data);
+    for (const [name, x] of Object.entries(out)) if (!asked.entry.whole?.includes(name)) perturb(x.data);
     return out;
   };
   return {

@@ -115,22 +115,22 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'mul exchanges the gradients of its operands',
     file: 'src/autograd/mul.ts',
-    find: '[needs[0] ? mul(dy, b) : null, needs[1] ? mul(dy, a) : null]',
-    replace: '[needs[0] ? mul(dy, a) : null, needs[1] ? mul(dy, b) : null]',
+    find: '[needs[0] ? mul(dy, y!) : null, needs[1] ? mul(dy, x!) : null]',
+    replace: '[needs[0] ? mul(dy, needs[1] ? x! : y!) : null, needs[1] ? mul(dy, needs[0] ? y! : x!) : null]',
     tests: arithmetic,
   },
   {
     name: 'div forgets to square the divisor in its gradient',
     file: 'src/autograd/div.ts',
-    find: 'neg(mul(da, div(a, b)))',
-    replace: 'neg(mul(da, a))',
+    find: 'mul(da, div(x!, y))',
+    replace: 'mul(da, x!)',
     tests: arithmetic,
   },
   {
     name: 'div gives the divisor a gradient of the wrong sign',
     file: 'src/autograd/div.ts',
-    find: 'neg(mul(da, div(a, b)))',
-    replace: 'mul(da, div(a, b))',
+    find: 'needs[1] ? neg(mul(da, div(x!, y))) : null',
+    replace: 'needs[1] ? neg(neg(mul(da, div(x!, y)))) : null',
     tests: arithmetic,
   },
   {

@@ -29,8 +29,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'both means are divided by n - 1',
     file: 'src/norms/_standardize.ts',
-    find: 'const count = statistics.outer * statistics.inner;',
-    replace: 'const count = statistics.outer * statistics.inner - 1;',
+    find: 'const count = saved.count ?? statistics.outer * statistics.inner;',
+    replace: 'const count = (saved.count ?? statistics.outer * statistics.inner) - 1;',
     tests: ['norms/fused'],
     norm: 'batch,layer,group',
   },

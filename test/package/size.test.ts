@@ -6,18 +6,32 @@ import { bundle, slugs } from '../support/project.ts';
 const test = suite('size, minified and compressed');
 
 /**
- * Most bytes of the engine and one norm: function, definition, class. Measured for layer norm: the engine alone 3.6 kB,
- * with the function and its definition 6.4 kB, with the class 7.4 kB.
+ * Most bytes of the engine and one norm: functions, definition, class. Measured: the engine alone 3.7 kB, with RMS norm
+ * 6.3 kB, with layer norm 7.6 kB; norms that need more of the library than others have a limit of their own.
  */
 const ONE_NORM = 9 * 1024;
+const LARGER: Readonly<Record<string, number>> = {
+  // predicted or mixed statistics and affine steps, with the primitives they are made of
+  'adaptive-instance': 10 * 1024,
+  'conditional-instance': 11 * 1024,
+  'conditional-batch': 13 * 1024,
+  switchable: 11 * 1024,
+  'sparse-switchable': 14 * 1024,
+  // a communicator and the merging of statistics
+  'sync-batch': 11 * 1024,
+  // the layers they are part of, or a decomposition with derivatives of any order
+  cosine: 11 * 1024,
+  'weight-demodulation': 11 * 1024,
+  spectral: 13 * 1024,
+};
 /** Most bytes of everything. */
-const EVERYTHING = 64 * 1024;
+const EVERYTHING = 72 * 1024;
 
 function size(contents: string): number {
   return gzipSync(bundle(contents), { level: 9 }).length;
 }
 
-test('the engine and one norm, whichever it is, fit into 9 kB', () => {
+test('the engine and one norm fit into 9 kB, or into the limit that the norm has of its own', () => {
   const sizes = slugs().map((slug) => {
     const bytes = size(`export * from './src/norms/${slug}.ts';
       export { backward } from './src/autograd/backward.ts';
@@ -25,7 +39,7 @@ test('the engine and one norm, whichever it is, fit into 9 kB', () => {
     return { slug, bytes };
   });
   assert.ok(sizes.length >= 5);
-  const over = sizes.filter(({ bytes }) => bytes > ONE_NORM).sort((a, b) => b.bytes - a.bytes);
+  const over = sizes.filter(({ slug, bytes }) => bytes > (LARGER[slug] ?? ONE_NORM)).sort((a, b) => b.bytes - a.bytes);
   const engine = size(`export { backward } from './src/autograd/backward.ts'; export { tensor } from './src/tensor/create.ts';`);
   const list = over.map(({ slug, bytes }) => `${slug} ${bytes}`).join(', ');
   assert.is(over.length, 0, `above ${ONE_NORM} bytes (the engine alone has ${engine}): ${list}`);
@@ -37,7 +51,7 @@ test('one norm taken from the index costs no more than from its own entry', () =
   assert.ok(fromIndex <= own + 32, `from the index ${fromIndex} bytes, from its own entry ${own}`);
 });
 
-test('everything fits into 64 kB', () => {
+test('everything fits into 72 kB', () => {
   const bytes = size(`export * from './src/index.ts';`);
   assert.ok(bytes <= EVERYTHING, `everything is ${bytes} bytes, above ${EVERYTHING}`);
 });

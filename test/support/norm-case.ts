@@ -3,7 +3,7 @@
  * an extent is cut in every tensor that has it, and each tensor keeps the data that is left.
  */
 import * as fc from 'fast-check';
-import type { CasePlan, Chooser, Draft, Filling, NormEntry } from '../../src/norms/catalog/entry.ts';
+import type { CasePlan, Chooser, Draft, Entry, Filling } from '../../src/norms/catalog/entry.ts';
 import { type Case, mapTensors } from '../../src/oracle/case.ts';
 import type { DType } from '../../src/tensor/dtype.ts';
 import type { Shape } from '../../src/tensor/shape.ts';
@@ -12,12 +12,12 @@ import { TensorCase } from './tensor-case.ts';
 
 /** One generated case. Tensors are named by their place: `params.weight`, `inputs.0.x`, `gradOutputs.1.y`. */
 export class NormCase {
-  readonly entry: NormEntry;
+  readonly entry: Entry;
   readonly draft: Draft;
   readonly plan: CasePlan;
   readonly tensors: ReadonlyMap<string, TensorCase>;
 
-  constructor(entry: NormEntry, draft: Draft, plan: CasePlan, tensors: ReadonlyMap<string, TensorCase>) {
+  constructor(entry: Entry, draft: Draft, plan: CasePlan, tensors: ReadonlyMap<string, TensorCase>) {
     this.entry = entry;
     this.draft = draft;
     this.plan = plan;
@@ -66,16 +66,16 @@ export interface NormCaseOptions {
 }
 
 /** Cases of a norm. */
-export function normCases(entry: NormEntry, options: NormCaseOptions = {}): fc.Arbitrary<NormCase> {
+export function normCases(entry: Entry, options: NormCaseOptions = {}): fc.Arbitrary<NormCase> {
   return new NormCaseArbitrary(entry, options);
 }
 
 class NormCaseArbitrary extends fc.Arbitrary<NormCase> {
-  readonly #entry: NormEntry;
+  readonly #entry: Entry;
   readonly #among: readonly Regime[];
   readonly #fits: (found: NormCase) => boolean;
 
-  constructor(entry: NormEntry, { among = regimes, fits = () => true }: NormCaseOptions) {
+  constructor(entry: Entry, { among = regimes, fits = () => true }: NormCaseOptions) {
     super();
     this.#entry = entry;
     this.#among = among;
@@ -94,7 +94,7 @@ class NormCaseArbitrary extends fc.Arbitrary<NormCase> {
       const regime = choose.oneOf(this.#among);
       const tensors = new Map<string, TensorCase>();
       for (const [place, { axes, filling, below }] of placesOf(plan)) {
-        tensors.set(place, fill(random, axes.map((axis) => draft.sizes[axis]!), filling, regime, below));
+        tensors.set(place, fill(random, axes.map((axis) => extentOf(draft, axis)), filling, regime, below));
       }
       const found = new NormCase(this.#entry, draft, plan, tensors);
       if (this.#fits(found)) return new fc.Value(found, undefined);
@@ -115,6 +115,11 @@ class NormCaseArbitrary extends fc.Arbitrary<NormCase> {
       if (this.#fits(candidate)) yield new fc.Value(candidate, undefined);
     }
   }
+}
+
+/** The extent of a named axis; a number for a name is the extent itself. */
+function extentOf({ sizes }: Draft, axis: string): number {
+  return sizes[axis] ?? Number(axis);
 }
 
 interface Place {
@@ -149,8 +154,12 @@ function fill(random: fc.Random, shape: Shape, filling: Place['filling'], regime
       return new TensorCase(shape, draw(-32, 32), -4);
     case 'positive':
       return new TensorCase(shape, draw(1, 32), -4);
+    case 'nonzero':
+      return new TensorCase(shape, draw(-32, 31).map((integer) => (integer < 0 ? integer : integer + 1)), -4);
     case 'zero':
       return new TensorCase(shape, new Array<number>(size).fill(0));
+    case 'minus one':
+      return new TensorCase(shape, new Array<number>(size).fill(-1));
     case 'one':
       return new TensorCase(shape, new Array<number>(size).fill(1));
     case 'index':
@@ -165,11 +174,12 @@ function* smallerNormCases(value: NormCase): IterableIterator<NormCase> {
     const nextPlan = entry.plan(next);
     if (!nextPlan) return null;
     const left = new Map<string, TensorCase>();
-    for (const [place, { axes }] of placesOf(nextPlan)) {
+    for (const [place, { axes, filling, below = 1 }] of placesOf(nextPlan)) {
       const before = tensors.get(place);
       if (!before) return null;
       const data = change(before, axesByPlace.get(place)!);
-      if (String(data.shape) !== String(axes.map((axis) => next.sizes[axis]!))) return null;
+      if (String(data.shape) !== String(axes.map((axis) => extentOf(next, axis)))) return null;
+      if (filling === 'index' && data.integers.some((integer) => integer >= below)) return null;
       left.set(place, data);
     }
     return new NormCase(entry, next, nextPlan, left);
@@ -198,7 +208,8 @@ function* smallerNormCases(value: NormCase): IterableIterator<NormCase> {
     for (const smaller of smallerCases(data)) {
       if (smaller.shape !== data.shape) continue;
       const filling = fillings.get(place);
-      if (filling === 'one' || (filling === 'positive' && smaller.integers.some((integer) => integer <= 0))) continue;
+      if (filling === 'one' || filling === 'minus one' || (filling === 'positive' && smaller.integers.some((integer) => integer <= 0))) continue;
+      if (filling === 'nonzero' && smaller.integers.includes(0)) continue;
       yield new NormCase(entry, draft, plan, new Map([...tensors, [place, smaller]]));
     }
   }

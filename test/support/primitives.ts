@@ -24,11 +24,16 @@ import { flip } from '../../src/autograd/flip.ts';
 import { gate } from '../../src/autograd/gate.ts';
 import { gelu } from '../../src/autograd/gelu.ts';
 import { hardSigmoid } from '../../src/autograd/hard-sigmoid.ts';
+import { inverseSqrt } from '../../src/autograd/inverse-sqrt.ts';
 import { leakyRelu } from '../../src/autograd/leaky-relu.ts';
 import { log } from '../../src/autograd/log.ts';
 import { logSoftmax } from '../../src/autograd/log-softmax.ts';
+import { lowRank } from '../../src/autograd/low-rank.ts';
+import { lyapunov } from '../../src/autograd/lyapunov.ts';
 import { matmul } from '../../src/autograd/matmul.ts';
+import { matrixSign } from '../../src/autograd/matrix-sign.ts';
 import { maximum } from '../../src/autograd/maximum.ts';
+import { maxSingularValue } from '../../src/autograd/max-singular-value.ts';
 import { mean } from '../../src/autograd/mean.ts';
 import { minimum } from '../../src/autograd/minimum.ts';
 import { mul } from '../../src/autograd/mul.ts';
@@ -49,6 +54,8 @@ import { silu } from '../../src/autograd/silu.ts';
 import { slice } from '../../src/autograd/slice.ts';
 import { softmax } from '../../src/autograd/softmax.ts';
 import { softplus } from '../../src/autograd/softplus.ts';
+import { sparsemax, sparsemaxDefinition } from '../../src/autograd/sparsemax.ts';
+import { sparsestmax, sparsestmaxDefinition } from '../../src/autograd/sparsestmax.ts';
 import { split } from '../../src/autograd/split.ts';
 import { sqrt } from '../../src/autograd/sqrt.ts';
 import { square } from '../../src/autograd/square.ts';
@@ -61,6 +68,7 @@ import { tanh } from '../../src/autograd/tanh.ts';
 import { transpose } from '../../src/autograd/transpose.ts';
 import { variance } from '../../src/autograd/variance.ts';
 import { where } from '../../src/autograd/where.ts';
+import { orthogonal } from '../../src/nn/init/orthogonal.ts';
 import { tensor } from '../../src/tensor/create.ts';
 import { normal, type Random, uniform } from '../../src/tensor/random.ts';
 import { type Shape, sizeOf } from '../../src/tensor/shape.ts';
@@ -107,9 +115,38 @@ function awayFrom(points: readonly number[], shape: Shape): (random: Random) => 
   };
 }
 
+/** Rows of logits within 0.02 of these: between the points where a sparse ratio has a kink. */
+function logits(rows: readonly (readonly number[])[]): (random: Random) => Tensor[] {
+  return (random) => {
+    const around = tensor(rows, float64);
+    return [add(around, uniform(random, around.shape, -0.02, 0.02, float64))];
+  };
+}
+
 /** Two tensors whose elements differ by at least 0.3, either way; the second one is stretched to the first. */
 function apart(shape: Shape, smaller: Shape): (random: Random) => Tensor[] {
   return (random) => [mul(awayFrom([0], shape)(random)[0]!, 2), uniform(random, smaller, -0.2, 0.2, float64)];
+}
+
+/** A stack of symmetric matrices, one for each list of eigenvalues, in random directions. */
+function withEigenvalues(...lists: (readonly number[])[]): (random: Random) => Tensor[] {
+  return (random) => {
+    const n = lists[0]!.length;
+    const matrices = lists.map((list) => {
+      const q = orthogonal(random, [n, n], float64);
+      return matmul(mul(transpose(q), tensor([...list], float64)), q);
+    });
+    return [lists.length === 1 ? matrices[0]! : stack(matrices)];
+  };
+}
+
+/** A matrix with these singular values, in random directions. */
+function withSingularValues(h: number, w: number, values: readonly number[]): (random: Random) => Tensor[] {
+  return (random) => {
+    const u = orthogonal(random, [values.length, h], float64);
+    const v = orthogonal(random, [values.length, w], float64);
+    return [matmul(mul(transpose(u), tensor([...values], float64)), v)];
+  };
 }
 
 export const primitives: readonly Primitive[] = [
@@ -144,12 +181,20 @@ export const primitives: readonly Primitive[] = [
   { name: 'gelu: tanh', f: (x) => gelu(x, { approximate: 'tanh' }), inputs: spread([3, 4]) },
   { name: 'globalAveragePool', f: globalAveragePool, inputs: spread([2, 3, 4, 5]) },
   { name: 'hardSigmoid', f: hardSigmoid, inputs: awayFrom([-3, 3], [3, 4]) },
+  { name: 'inverseSqrt', f: (a) => inverseSqrt(a, 0.5), inputs: withEigenvalues([0.5, 2, 3, 3]) },
+  { name: 'inverseSqrt: equal eigenvalues', f: (a) => inverseSqrt(a), inputs: withEigenvalues([2, 2, 2], [1, 4, 1]) },
   { name: 'leakyRelu', f: (x) => leakyRelu(x, 0.2), inputs: awayFrom([0], [3, 4]) },
   { name: 'log', f: log, inputs: positive([3, 4]) },
   { name: 'logSoftmax', f: (x) => logSoftmax(x), inputs: spread([3, 4]) },
+  { name: 'lowRank', f: (m) => lowRank(m, 2), inputs: withSingularValues(3, 5, [3, 2, 1]) },
+  { name: 'lowRank: equal singular values', f: (m) => lowRank(m, 2), inputs: withSingularValues(5, 4, [3, 3, 1, 1]) },
+  { name: 'lowRank: all', f: (m) => lowRank(m, 2), inputs: spread([2, 3]) },
+  { name: 'lyapunov', f: lyapunov, inputs: (random) => [...withEigenvalues([1, 2, 2])(random), ...spread([3, 3])(random)] },
   { name: 'matmul', f: matmul, inputs: spread([2, 1, 3, 4], [5, 4, 2]) },
   { name: 'matmul: vector', f: matmul, inputs: spread([3, 4], [4]) },
+  { name: 'matrixSign', f: matrixSign, inputs: withEigenvalues([3, 1, -2], [2, 2, -2], [-1, -1, -2]) },
   { name: 'maxPool2d', f: (x) => maxPool2d(x, { kernelSize: 2, stride: 1, padding: 1 }), inputs: distinct([1, 2, 3, 4]) },
+  { name: 'maxSingularValue', f: maxSingularValue, inputs: withSingularValues(4, 3, [3, 2, 2]) },
   { name: 'maximum', f: maximum, inputs: apart([3, 4], [4]) },
   { name: 'mean', f: (x) => mean(x, { axis: [0, 2] }), inputs: spread([2, 3, 4]) },
   { name: 'minimum', f: (x, y) => minimum(y!, x), inputs: apart([3, 4], [3, 1]) },
@@ -177,6 +222,11 @@ export const primitives: readonly Primitive[] = [
   { name: 'slice', f: (x) => slice(x, 1, -6, -1, 2), inputs: spread([2, 7, 2]) },
   { name: 'softmax', f: (x) => softmax(x, 1), inputs: spread([2, 4, 3]) },
   { name: 'softplus', f: softplus, inputs: spread([3, 4]) },
+  { name: 'sparsemax', f: (x) => sparsemax(x, 0), inputs: logits([[0, 2, 0.5], [0.2, 0, -1], [-0.3, -1, 0.2]]) },
+  { name: 'sparsemaxDefinition', f: (x) => sparsemaxDefinition(x, 0), inputs: logits([[0, 2, 0.5], [0.2, 0, -1], [-0.3, -1, 0.2]]) },
+  { name: 'sparsestmax', f: (x) => sparsestmax(x, 0.3), inputs: logits([[0, 0.1, -0.2], [0.9, 0, 0.2]]) },
+  { name: 'sparsestmax: axis', f: (x) => sparsestmax(x, 0.4, 0), inputs: logits([[0, 1], [0.2, 0], [-0.3, 0.3], [-0.2, -2]]) },
+  { name: 'sparsestmaxDefinition', f: (x) => sparsestmaxDefinition(x, 0.3), inputs: logits([[0, 0.1, -0.2], [0.9, 0, 0.2]]) },
   { name: 'split', f: (x) => concat(split(x, 2, 1).map(square).reverse(), 1), inputs: spread([3, 5]) },
   { name: 'sqrt', f: sqrt, inputs: positive([3, 4]) },
   { name: 'square', f: square, inputs: spread([3, 4]) },

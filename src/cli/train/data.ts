@@ -1,6 +1,6 @@
 /** Where the digits come from: IDX files of a folder, or the synthetic ones. */
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Dataset } from '../../data/dataset.ts';
 import { readDigits } from '../../data/digits.ts';
@@ -11,6 +11,7 @@ import { stream } from './streams.ts';
 
 /** Digits to train and to test with, of one image size. */
 export interface Digits {
+  /** For people: the last part of the folder's path. */
   readonly name: string;
   readonly train: Dataset;
   readonly test: Dataset;
@@ -29,7 +30,8 @@ export function loadDigits({ data, trainSize, testSize, batch, seed }: TrainOpti
   const [, , height, width] = train.images.shape as readonly [number, number, number, number];
   if (test.images.shape[2] !== height || test.images.shape[3] !== width) {
     throw new Error(
-      `training and test images must have one size, got ${height} by ${width} and ${test.images.shape[2]} by ${test.images.shape[3]}`,
+      `training and test images must have one size, got ${height} by ${width} and ` +
+        `${test.images.shape[2]} by ${test.images.shape[3]}`,
     );
   }
   if (Math.min(height, width) < SMALLEST) {
@@ -39,7 +41,8 @@ export function loadDigits({ data, trainSize, testSize, batch, seed }: TrainOpti
     throw new Error(`there must be at least one batch of ${batch} training samples, got ${train.labels.length}; set --batch`);
   }
   const classes = Math.max(train.classes, test.classes);
-  return { name: data ?? 'synthetic digits', train, test, height, width, classes };
+  const name = data === null ? 'synthetic digits' : basename(resolve(data));
+  return { name, train, test, height, width, classes };
 }
 
 function synthetic(count: number, seed: number, part: 'train' | 'test'): Dataset {

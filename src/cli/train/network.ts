@@ -1,5 +1,6 @@
 /**
- * The classifier: three blocks of convolution, norm and rectifier with pooling behind them, and a linear layer.
+ * The classifier: three blocks of convolution, norm and rectifier with pooling behind them, and a linear layer. A norm of
+ * weights is put into the convolutions; the linear layer, whose outputs have to be of any size, stays plain.
  */
 import { assign } from '../../tensor/assign.ts';
 import { Conv2d } from '../../nn/conv2d.ts';
@@ -9,11 +10,13 @@ import { Flatten } from '../../nn/flatten.ts';
 import { AvgPool2d, MaxPool2d } from '../../nn/pooling.ts';
 import { ReLU } from '../../nn/activations.ts';
 import type { Layer } from '../../nn/module.ts';
+import { parametrize } from '../../nn/parametrize.ts';
 import { Sequential } from '../../nn/sequential.ts';
 import { entryOf } from '../../norms/catalog.ts';
 import type { Random } from '../../tensor/random.ts';
 import { zeros } from '../../tensor/create.ts';
 import { sizeOf } from '../../tensor/shape.ts';
+import { recipeOf } from './recipe.ts';
 import { stream } from './streams.ts';
 
 /** What the network is built for. */
@@ -32,15 +35,17 @@ const CHANNELS = [8, 16, 32];
 /** Pooling stops before the image gets smaller than this. */
 const SMALLEST = 4;
 
-/** The network with the norm of this slug, or with `none`. All have the same initial weights for the same seed. */
-export function createNetwork(slug: string, { height, width, classes, gain, seed }: NetworkOptions): Sequential {
+/** The network of the training of this name, or with `none`. All have the same initial weights for the same seed. */
+export function createNetwork(label: string, { height, width, classes, gain, seed }: NetworkOptions): Sequential {
+  const { norm, weightNorm } = recipeOf(label);
   const random = stream(seed, 'weights');
   const layers: Layer[] = [];
   let extents = [height, width];
   let inChannels = 1;
   CHANNELS.forEach((channels, i) => {
-    layers.push(convolution(inChannels, channels, gain, random));
-    if (slug !== 'none') layers.push(createNorm(slug, channels, extents, seed));
+    const conv = convolution(inChannels, channels, gain, random);
+    layers.push(weightNorm === null ? conv : parametrize(conv, entryOf(weightNorm).transform!(stream(seed, 'norm'))));
+    if (norm !== null) layers.push(createNorm(norm, channels, extents, seed));
     layers.push(new ReLU());
     if (i < CHANNELS.length - 1 && Math.min(...extents) >= 2 * SMALLEST) {
       layers.push(new MaxPool2d({ kernelSize: 2 }));
@@ -65,7 +70,5 @@ function convolution(inChannels: number, outChannels: number, gain: number, rand
 }
 
 function createNorm(slug: string, channels: number, spatial: readonly number[], seed: number): Layer {
-  const { classifier } = entryOf(slug);
-  if (!classifier) throw new RangeError(`network: ${slug} cannot stand in a classifier`);
-  return classifier(channels, spatial, stream(seed, 'norm')) as Layer;
+  return entryOf(slug).classifier!(channels, spatial, stream(seed, 'norm')) as Layer;
 }

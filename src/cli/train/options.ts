@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util';
 import { catalog } from '../../norms/catalog.ts';
 import { UsageError } from '../usage-error.ts';
 import { presets } from './presets.ts';
+import { labelsOf } from './recipe.ts';
 
 /** What a training is asked to be. */
 export interface TrainOptions {
   readonly preset: string;
-  /** Slugs in the order of training; `none` is the first. */
+  /** Names of the trainings, in their order: `none`, then slugs as `group`, `weight` and `group + weight`. */
   readonly norms: readonly string[];
   /** A folder of IDX files; null for synthetic digits. */
   readonly data: string | null;
@@ -19,14 +20,19 @@ export interface TrainOptions {
   readonly lr: number;
   readonly gain: number;
   readonly seed: number;
+  /** Threads that train one network together. */
+  readonly workers: number;
   readonly out: string;
 }
 
 const defaultNorms = 'layer,rms,batch,instance,group';
-const defaults = { preset: 'plain', epochs: 8, trainSize: 1500, testSize: 500, seed: 1, out: 'runs' };
+const defaults = { preset: 'plain', epochs: 8, trainSize: 1500, testSize: 500, seed: 1, workers: 1, out: 'runs' };
 
-/** The norms that can stand in the classifier. */
-const usable = catalog.filter((entry) => entry.classifier).map((entry) => entry.slug);
+/** The norms that can stand in the classifier, and those of weights that can be put into its convolutions. */
+const usable = {
+  norm: catalog.filter((entry) => entry.classifier).map((entry) => entry.slug),
+  'weight-norm': catalog.filter((entry) => entry.transform).map((entry) => entry.slug),
+};
 
 /** What `--help` shows. */
 export const trainUsage = `Usage: normgrad train [options]
@@ -36,7 +42,9 @@ the same initial weights, on the same batches. Prints a table, writes curves (SV
 
 Options:
   --norm a,b | all | none   norms to train with; "none" is always trained first (default ${defaultNorms})
-                            known: ${wrapped(usable, 28, 92)}
+                            known: ${wrapped(usable.norm, 28, 92)}
+  --weight-norm a,b | all   norms of weights, each alone and with every one of --norm, which is then none by default
+                            known: ${wrapped(usable['weight-norm'], 28, 92)}
   --preset NAME             default ${defaults.preset}
 ${Object.entries(presets)
   .map(([name, { summary, lr, batch, gain }]) => `      ${name.padEnd(12)}  ${summary} (lr ${lr}, batch ${batch}, gain ${gain})`)
@@ -49,6 +57,7 @@ ${Object.entries(presets)
   --lr X                    highest learning rate of the schedule (default: the preset's)
   --gain X                  factor on the initial weights of the convolutions, 1 is right (default: the preset's)
   --seed N                  of weights, batches and synthetic digits (default ${defaults.seed})
+  --workers N               threads that share each batch, at most as many as samples in it (default ${defaults.workers})
   --out DIR                 where train-PRESET.svg and train-PRESET.json go (default ${defaults.out}/)
   -h, --help                show this
 
@@ -68,19 +77,27 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions | null 
   const preset = presets[presetName]!;
   const data = given.data ?? null;
   if (data === '') throw new UsageError('--data must name a folder, got ""');
+  const weightNorm = given['weight-norm'];
   const out = given.out ?? defaults.out;
   if (out === '') throw new UsageError('--out must name a folder, got ""');
+  const batch = integer('batch', given.batch, 1) ?? preset.batch;
+  const workers = integer('workers', given.workers, 1) ?? defaults.workers;
+  if (workers > batch) throw new UsageError(`--workers must be at most the ${batch} samples of a batch, got "${workers}"`);
   return {
     preset: presetName,
-    norms: normsOf(given.norm ?? defaultNorms),
+    norms: labelsOf(
+      listed('norm', given.norm ?? (weightNorm === undefined ? defaultNorms : 'none')),
+      listed('weight-norm', weightNorm ?? 'none'),
+    ),
     data,
     trainSize: integer('train-size', given['train-size'], 1) ?? (data === null ? defaults.trainSize : null),
     testSize: integer('test-size', given['test-size'], 1) ?? (data === null ? defaults.testSize : null),
     epochs: integer('epochs', given.epochs, 1) ?? defaults.epochs,
-    batch: integer('batch', given.batch, 1) ?? preset.batch,
+    batch,
     lr: positive('lr', given.lr) ?? preset.lr,
     gain: positive('gain', given.gain) ?? preset.gain,
     seed: integer('seed', given.seed, 0) ?? defaults.seed,
+    workers,
     out,
   };
 }
@@ -89,6 +106,7 @@ type Given = { readonly help?: boolean } & { readonly [name in (typeof names)[nu
 
 const names = [
   'norm',
+  'weight-norm',
   'preset',
   'data',
   'train-size',
@@ -98,6 +116,7 @@ const names = [
   'lr',
   'gain',
   'seed',
+  'workers',
   'out',
 ] as const;
 
@@ -112,18 +131,23 @@ function parse(args: readonly string[]): Given {
   }
 }
 
-function normsOf(list: string): readonly string[] {
-  const asked = list === 'all' ? usable : list.split(',').map((slug) => slug.trim());
+/** The slugs of a list; `none` may be among them. */
+function listed(option: keyof typeof usable, list: string): readonly string[] {
+  const known = usable[option];
+  const other = option === 'norm' ? 'weight-norm' : 'norm';
+  if (list === 'all') return known;
+  const asked = list.split(',').map((slug) => slug.trim());
   for (const slug of asked) {
-    if (slug === 'none' || usable.includes(slug)) continue;
-    const known = catalog.some((entry) => entry.slug === slug);
+    if (slug === 'none' || known.includes(slug)) continue;
+    const here = `use ${known.join(', ')}, all or none`;
+    if (usable[other].includes(slug)) throw new UsageError(`--${option}: ${slug} goes with --${other}; ${here}`);
     throw new UsageError(
-      known
-        ? `--norm: ${slug} cannot stand in this classifier; use ${usable.join(', ')}, all or none`
-        : `--norm: there is no norm "${slug}"; use ${usable.join(', ')}, all or none`,
+      catalog.some((entry) => entry.slug === slug)
+        ? `--${option}: ${slug} cannot stand in this classifier; ${here}`
+        : `--${option}: there is no norm "${slug}"; ${here}`,
     );
   }
-  return [...new Set(['none', ...asked])];
+  return asked;
 }
 
 function integer(name: string, value: string | undefined, least: number): number | undefined {

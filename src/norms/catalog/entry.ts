@@ -3,6 +3,7 @@
  * data about a norm; no norm imports it, so that a bundle with one norm holds that norm alone.
  */
 import type { Module } from '../../nn/module.ts';
+import type { WeightTransform } from '../../nn/parametrization.ts';
 import type { Random } from '../../tensor/random.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
@@ -47,14 +48,18 @@ export type Filling =
   | 'parameter'
   /** multiples of 1/16 in (0, 2] */
   | 'positive'
+  /** as `parameter`, without zeros */
+  | 'nonzero'
   /** zeros, as counters begin */
   | 'zero'
+  /** -1, where a choice has not been made */
+  | 'minus one'
   /** ones */
   | 'one'
   /** whole numbers from 0 up to `below`, as labels */
   | 'index';
 
-/** A tensor of a generated case: its axes by the names of the draft's sizes. */
+/** A tensor of a generated case: its axes by the names of the draft's sizes; a number for a name is the extent itself. */
 export interface TensorPlan {
   readonly axes: readonly string[];
   readonly filling: Filling;
@@ -83,10 +88,39 @@ export interface OptionDoc {
   readonly meaning: string;
 }
 
-/** A norm of the catalogue. */
-export interface NormEntry {
+/** What cases can be made of, and answered: a norm, or an operation beside the norms. */
+export interface Entry {
   /** File name, test name, page name, name on the command line. */
   readonly slug: string;
+  /** Runs one call and returns the outputs by name. */
+  readonly apply: (form: Form, call: Call) => Tensors;
+  /** Inputs that no gradient is asked for. */
+  readonly constants?: readonly string[];
+  /** Parameters that get no gradient with these options. Default: none. */
+  readonly frozen?: (config: Call['config']) => readonly string[];
+  /** Inputs and state that are whole numbers by their meaning, as labels and choices: rounding does not move them. */
+  readonly whole?: readonly string[];
+  /** Parameters that a call may set from its data. They run on from call to call, and are part of the state after it. */
+  readonly sets?: readonly string[];
+  /**
+   * Whether the published gradient of a training call takes the state that the call moves for a constant. It is then
+   * the derivative of the same call in evaluation. Default false.
+   */
+  readonly heldState?: boolean;
+  /**
+   * Parameters of which a call holds several copies, by the names of the copies: each has a gradient of its own, and the
+   * parameter's is their sum.
+   */
+  readonly copies?: (config: Call['config']) => Readonly<Record<string, string>>;
+  /** Whether the norm has a derivative there, and so far from a kink that differences show it. Default: everywhere. */
+  readonly smooth?: (call: Call) => boolean;
+  readonly draw: (choose: Chooser) => Draft;
+  /** The case that a draft stands for; null when the choices do not go together. */
+  readonly plan: (draft: Draft) => CasePlan | null;
+}
+
+/** A norm of the catalogue. */
+export interface NormEntry extends Entry {
   readonly name: string;
   readonly functionName: string;
   readonly className: string;
@@ -104,15 +138,10 @@ export interface NormEntry {
   /** The formula as code. */
   readonly formula: string;
   readonly options: readonly OptionDoc[];
-  /** Runs one call and returns the outputs by name. */
-  readonly apply: (form: Form, call: Call) => Tensors;
-  /** Inputs that no gradient is asked for. */
-  readonly constants?: readonly string[];
-  readonly draw: (choose: Chooser) => Draft;
-  /** The case that a draft stands for; null when the choices do not go together. */
-  readonly plan: (draft: Draft) => CasePlan | null;
   /** The norm for activations `[N, channels, ...spatial]` of a classifier; absent where it cannot stand there. */
   readonly classifier?: (channels: number, spatial: readonly number[], random: Random) => Module;
+  /** A norm of weights for the convolutions of a classifier, to be put into one by `parametrize`; absent for other norms. */
+  readonly transform?: (random: Random) => WeightTransform;
 }
 
 /** The named options that a case's config has, for a call of the function form. */
