@@ -20,7 +20,7 @@ const SIZE = 280;
 const LEFT = 64;
 const WIDTH = 380;
 /** Half the side of the square of the plane that is shown. */
-const EXTENT = 3;
+const EXTENT = 4;
 /** Left ends of the two panels of points: the first two trainings. */
 const PANELS = [500, 810];
 
@@ -68,8 +68,8 @@ function bounds(trainings: readonly Drawn[]): string {
     const top = TOP + 100 + 22 * i;
     parts.push(
       `<path d="M${path}" fill="none" ${stroke}/>`,
-      `<path d="M${LEFT + 180} ${top}h28" ${stroke}/>`,
-      `<text x="${LEFT + 216}" y="${top}" dy="0.35em">${name}</text>`,
+      `<path d="M${LEFT + 160} ${top}h28" ${stroke}/>`,
+      `<text x="${LEFT + 196}" y="${top}" dy="0.35em">${name}</text>`,
     );
   });
   return parts.join('\n');

@@ -254,6 +254,13 @@ export {
   type CosineNormOptions,
 } from './norms/cosine.ts';
 export {
+  StableRankNorm,
+  stableRankNorm,
+  stableRankNormDefinition,
+  type StableRankNormModuleOptions,
+  type StableRankNormOptions,
+} from './norms/stable-rank.ts';
+export {
   SpectralNorm,
   spectralNorm,
   spectralNormDefinition,

@@ -16,6 +16,7 @@ import { opSparsemax } from './catalog/op-sparsemax.ts';
 import { opSparsestmax } from './catalog/op-sparsestmax.ts';
 import { rms } from './catalog/rms.ts';
 import { sparseSwitchable } from './catalog/sparse-switchable.ts';
+import { stableRank } from './catalog/stable-rank.ts';
 import { switchable } from './catalog/switchable.ts';
 import { spectral } from './catalog/spectral.ts';
 import { syncBatch } from './catalog/sync-batch.ts';
@@ -37,6 +38,7 @@ export const catalog: readonly NormEntry[] = [
   localResponse,
   localContrast,
   spectral,
+  stableRank,
   weight,
   weightDemodulation,
   weightStandardization,

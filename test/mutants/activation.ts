@@ -73,6 +73,14 @@ export const mutants: readonly Mutant[] = [
     norm,
   },
   {
+    name: 'ActNorm: the bias of the first batch is that of the scale before rounding',
+    file,
+    find: 'factor === null ? weight[c]! : Math.exp(factor * weight[c]!)',
+    replace: 'scale[c]!',
+    tests,
+    norm,
+  },
+  {
     name: 'ActNorm: logscaleFactor is left out of the initial logarithm',
     file,
     find: 'Math.log(s) / factor),',

@@ -10,6 +10,7 @@ import { slice } from '../../src/autograd/slice.ts';
 import { sub } from '../../src/autograd/sub.ts';
 import { sum } from '../../src/autograd/sum.ts';
 import { FilterResponseNorm, filterResponseNorm, filterResponseNormDefinition } from '../../src/norms/filter-response.ts';
+import { localResponseNorm } from '../../src/norms/local-response.ts';
 import { rmsNorm } from '../../src/norms/rms.ts';
 import { fromArray, ones, tensor, zeros } from '../../src/tensor/create.ts';
 import { normal, Random } from '../../src/tensor/random.ts';
@@ -169,6 +170,12 @@ test('it equals RMS norm over the flattened positions', () => {
   const x = normal(new Random(5), [2, 3, 4, 2], 1, 2, float64);
   const rows = rmsNorm(reshape(x, [2, 3, 8]), null, { normalizedShape: 8, eps: 1e-3 });
   assert.equal(toArray(filterResponseNorm(x, null, null, null, null, { eps: 1e-3 })), toArray(reshape(rows, x.shape)));
+});
+
+test('it equals local response norm within channels, with a window over everything and the exponent 1/2', () => {
+  const x = normal(new Random(7), [2, 3, 4, 2], 1, 2, float64);
+  const wide = localResponseNorm(x, { size: 7, alpha: 1 / 8, beta: 0.5, k: 0.25, normRegion: 'withinChannel', divideBySize: false });
+  assertClose(filterResponseNorm(x, null, null, null, null, { eps: 0.25 }), wide, 1e-14);
 });
 
 test('a batch in two parts gives what the whole gives, bit by bit', () => {

@@ -23,6 +23,7 @@ const LARGER: Readonly<Record<string, number>> = {
   cosine: 11 * 1024,
   'weight-demodulation': 11 * 1024,
   spectral: 13 * 1024,
+  'stable-rank': 15 * 1024,
 };
 /** Most bytes of everything. */
 const EVERYTHING = 72 * 1024;

@@ -1,0 +1,121 @@
+/** Mistakes in stable rank norm. */
+import type { Mutant } from './mutant.ts';
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'stable-rank: the length of the rest is held',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'const alongN = ge * aF + gn * (bF - b / f);',
+    replace: 'const alongN = ge * aF + gn * bF;',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: E is not taken out of the rest',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'const alongE = ge * aSigma + gn * bSigma - dot(dR, E);',
+    replace: 'const alongE = ge * aSigma + gn * bSigma;',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: without the term of sigma',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'const alongE = ge * aSigma + gn * bSigma - dot(dR, E);',
+    replace: 'const alongE = gn * bSigma - dot(dR, E);',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: t is the root of the rank',
+    file: 'src/norms/_stable-rank.ts',
+    find: `function factors(sigma: number, f: number, S: Float64Array, { r, k, spectral }: Target): [a: number, b: number, top: number] {
+  const t = Math.sqrt(r - 1);`,
+    replace: `function factors(sigma: number, f: number, S: Float64Array, { r, k, spectral }: Target): [a: number, b: number, top: number] {
+  const t = Math.sqrt(r);`,
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: always active',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'if (!(rest > t * size)) {',
+    replace: 'if (f === 0) {',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: never active',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'if (!(rest > t * size)) {',
+    replace: 'if (size > 0) {',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: k 0 is k 1',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'if (k === 1) return [sigma, t * size, size];',
+    replace: 'if (k <= 1) return [sigma, t * size, size];',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: the singular vectors are held in mode svd',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'const moved = J(g.map((value, i) => value - D[i]!));',
+    replace: 'const moved = J(g.map(() => 0)).map((_, i) => E[i]! * dot(g, E) - E[i]! * dot(D, E));',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: mode svd without the term of sigma',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'return D.map((value, i) => value + moved[i]! + gn * T(i));',
+    replace: 'return D.map((value, i) => value + moved[i]! + 0 * T(i));',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: the division by the largest singular value is left out of the backward',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'const along = spectral ? dot(given, result) : 0;',
+    replace: 'const along = 0;',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: as many singular values are kept as asked for',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'if (kept > 0 && squares > r * values[0]! * values[0]!) break;',
+    replace: 'if (kept > 0 && squares < 0) break;',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: the sign of the estimate is lost',
+    file: 'src/norms/_stable-rank.ts',
+    find: 'if (spectral) return [1, sign * t, k === 0',
+    replace: 'if (spectral) return [1, t, k === 0',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: the ratio is of the larger side',
+    file: 'src/norms/stable-rank.ts',
+    find: 'const side = Math.min(matrix.h, matrix.w);',
+    replace: 'const side = Math.max(matrix.h, matrix.w);',
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+  {
+    name: 'stable-rank: the vectors move in evaluation',
+    file: 'src/norms/stable-rank.ts',
+    find: `  if (!exact && (options.training ?? true)) advance(state!, m, options.nPowerIterations ?? 1, eps);
+  // copies`,
+    replace: `  if (!exact) advance(state!, m, options.nPowerIterations ?? 1, eps);
+  // copies`,
+    tests: ['norms/stable-rank', 'norms/vectors', 'norms/gradcheck'],
+    norm: 'stable-rank',
+  },
+];
