@@ -158,9 +158,9 @@ export interface StableRankNormModuleOptions extends Omit<StableRankNormOptions,
  * layer moves the vectors; evaluation leaves them.
  * @example
  * ```ts
- * const norm = new StableRankNorm({ rankRatio: 0.5, warmupIterations: 60 });
+ * const norm = new StableRankNorm({ rankRatio: 0.4, warmupIterations: 60 });
  * const weight = parametrize(new Linear(6, 4, { random: new Random(1) }), norm).eval().weight;
- * Math.abs(weight.data.reduce((total, w) => total + w * w, 0) - 2) < 1e-4; // true
+ * Math.abs(weight.data.reduce((total, w) => total + w * w, 0) - 1.6) < 1e-4; // true
  * ```
  */
 export class StableRankNorm extends Module {

@@ -10,7 +10,7 @@ import { runExample } from './run-example.ts';
 const test = suite('pages');
 
 test('every norm of the catalogue has a page, and every page in docs/norms a norm', () => {
-  const pages = filesBelow('docs/norms', '.md').map((path) => path.slice('docs/norms/'.length, -'.md'.length));
+  const pages = filesBelow('docs/norms', '.md').map((path) => path.slice('docs/norms/'.length, -'.md'.length)).sort();
   assert.equal(pages, catalog.map((entry) => entry.slug).sort());
 });
 
