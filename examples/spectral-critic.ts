@@ -92,9 +92,9 @@ export function createCritic(constraint: Constraint, random: Random): Sequential
   };
   return new Sequential(
     layer(2, HIDDEN),
-    new LeakyReLU({ slope: 0.2 }),
+    new LeakyReLU(),
     layer(HIDDEN, HIDDEN),
-    new LeakyReLU({ slope: 0.2 }),
+    new LeakyReLU(),
     layer(HIDDEN, 1),
   );
 }

@@ -93,8 +93,8 @@ export function syncBatchNormDefinition(
  * @example
  * ```ts
  * const [y0, y1] = syncBatchNorm([tensor([[1], [3]]), tensor([[8]])], null, null, null, { eps: 0.5 });
- * toArray(y0!); // [[-0.9847319], [-0.3282440]]
- * toArray(y1!); // [[1.3129759]]
+ * toArray(y0!); // [[-0.9908674], [-0.3302891]]
+ * toArray(y1!); // [[1.3211565]]
  * ```
  */
 export function syncBatchNorm(x: Tensor, weight?: Tensor | null, bias?: Tensor | null, state?: BatchNormState | null, options?: SyncBatchNormOptions): Tensor;

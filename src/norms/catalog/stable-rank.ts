@@ -1,6 +1,6 @@
 /** Stable rank norm in the catalogue. */
 import { doubleMatrix, type PowerState } from '../_power.ts';
-import { stableRankNorm, stableRankNormDefinition, type StableRankNormOptions } from '../stable-rank.ts';
+import { StableRankNorm, stableRankNorm, stableRankNormDefinition, type StableRankNormOptions } from '../stable-rank.ts';
 import { project } from '../_stable-rank.ts';
 import { extents } from './choices.ts';
 import { type Mode, type NormEntry, pick } from './entry.ts';
@@ -36,6 +36,7 @@ export const stableRank: NormEntry = {
     { name: 'warmupIterations', default: '15', meaning: 'class only: steps of the power method at the start' },
     { name: 'random', default: 'new Random(0)', meaning: 'class only: where the first vectors come from' },
   ],
+  transform: (random) => new StableRankNorm({ rankRatio: 0.7, random }),
   apply(form, call) {
     const norm = form === 'fused' ? stableRankNorm : stableRankNormDefinition;
     const options = pick<StableRankNormOptions>(call.config, names);
