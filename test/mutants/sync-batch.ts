@@ -386,4 +386,11 @@ export const mutants: readonly Mutant[] = [
     replace: 'return communicator.rank === 0 && observer.stopped();',
     tests: ['cli/train/parallel'],
   },
+  {
+    name: 'training on threads: what a norm sets from its first samples stays different',
+    file: 'src/cli/train/loop.ts',
+    find: '      if (run.losses.length === 1) settle(parameters, communicator);\n',
+    replace: '      void settle;\n',
+    tests: ['cli/train/parallel'],
+  },
 ];

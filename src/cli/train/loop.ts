@@ -19,7 +19,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import type { Digits } from './data.ts';
 import { createNetwork } from './network.ts';
 import type { TrainOptions } from './options.ts';
-import { shareOf, totals } from './share.ts';
+import { checkEqual, settle, shareOf, totals } from './share.ts';
 import { stream } from './streams.ts';
 
 /** What is known after an epoch: means over its steps, and over the test samples. */
@@ -102,6 +102,7 @@ export async function trainOnce(
       backward(loss);
       allReduceGradients(parameters, communicator);
       optimizer.step();
+      if (run.losses.length === 1) settle(parameters, communicator);
       scheduler.step();
       run.times.push(performance.now() - start);
       seen += batch.labels.length;
@@ -114,6 +115,7 @@ export async function trainOnce(
         return run;
       }
     }
+    checkEqual(parameters, communicator);
     const tested = await evaluate(network, digits.test, observer, communicator);
     if (!tested) {
       run.status = 'stopped';

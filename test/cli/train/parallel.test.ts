@@ -8,9 +8,10 @@ import type { Digits } from '../../../src/cli/train/data.ts';
 import { type Observer, type Run, trainOnce } from '../../../src/cli/train/loop.ts';
 import { parseTrainOptions, type TrainOptions } from '../../../src/cli/train/options.ts';
 import { trainParallel as trainParallelFromSource } from '../../../src/cli/train/parallel.ts';
-import { shareOf } from '../../../src/cli/train/share.ts';
+import { checkEqual, settle, shareOf } from '../../../src/cli/train/share.ts';
 import { syntheticDigits } from '../../../src/data/synthetic-digits.ts';
-import { fromArray } from '../../../src/tensor/create.ts';
+import { fromArray, tensor } from '../../../src/tensor/create.ts';
+import type { Communicator } from '../../../src/parallel/communicator.ts';
 import { Random } from '../../../src/tensor/random.ts';
 import { type Compiled, compile } from '../../support/compiled.ts';
 
@@ -76,6 +77,28 @@ test('stops all threads after the same step when it is told to', async () => {
   const run = await trainParallel('sync-batch', digits, options, { ...silent, step: () => steps++, stopped: () => steps >= 3 });
   assert.is(run.status, 'stopped');
   assert.ok(run.losses.length >= 3 && run.losses.every(Number.isFinite));
+});
+
+test('has equal copies also where a norm sets its parameters from the samples it sees first', async () => {
+  const { status, losses } = await trainParallel('activation', digits, optionsOf(), silent);
+  assert.is(status, 'done');
+  assert.ok(losses[11]! < losses[0]!);
+});
+
+test('gives parameters that replicas have set their mean, leaves equal ones alone, and notices when copies differ', () => {
+  const among = (size: number, theirs: readonly number[]): Communicator => ({
+    rank: 0,
+    size,
+    allReduce: (values) => values.forEach((value, i) => (values[i] = value + theirs[i]!)),
+  });
+  const weight = tensor([0.1, 3]);
+  const before = Array.from(weight.data);
+  settle([weight], among(3, before.map((value) => 2 * value)));
+  assert.equal(Array.from(weight.data), before);
+  checkEqual([weight], among(2, [0, before[0]! + 2 * before[1]!]));
+  assert.throws(() => checkEqual([weight], among(2, [0, 6])), /the replicas must have the same parameters, and parameter 0 differs/);
+  settle([weight], among(2, [0.3, 1]));
+  assert.equal(Array.from(weight.data), Array.from(Float32Array.of((before[0]! + 0.3) / 2, 2)));
 });
 
 test('gives each replica its part of a batch, unequal where it must be, and all of it together', () => {
