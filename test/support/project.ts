@@ -21,10 +21,10 @@ export function filesBelow(folder: string, ending = '.ts'): string[] {
     .sort();
 }
 
-/** The slugs of the norms: files of src/norms that are neither shared kernels nor the catalogue. */
+/** The slugs of the norms: files of src/norms that are neither shared kernels nor lists of norms. */
 export function slugs(): string[] {
   return readdirSync(join(root, 'src/norms'))
-    .filter((file) => file.endsWith('.ts') && !file.startsWith('_') && file !== 'catalog.ts')
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('_') && file !== 'catalog.ts' && file !== 'index.ts')
     .map((file) => file.slice(0, -3))
     .sort();
 }
