@@ -1,5 +1,6 @@
 /**
- * `npm run docs`: writes the generated parts of README.md and of the pages in docs/norms from the catalogue. A part
+ * `npm run docs`: writes the generated parts of README.md and of the pages in docs from the catalogue, and the
+ * family tree from the equalities that the tests check. A part
  * stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; all else on a page is written by hand. A test holds the
  * pages up to date.
  */
@@ -7,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { catalog } from '../src/norms/catalog.ts';
 import type { NormEntry } from '../src/norms/catalog/entry.ts';
+import { equalities } from '../test/norms/family/index.ts';
 
 const root = new URL('..', import.meta.url);
 
@@ -14,6 +16,7 @@ const root = new URL('..', import.meta.url);
 export function generated(): Map<string, Record<string, string>> {
   const files = new Map<string, Record<string, string>>();
   files.set('README.md', { norms: table(catalog) });
+  files.set('docs/family-tree.md', { family: familyTree(catalog) });
   for (const entry of catalog) files.set(`docs/norms/${entry.slug}.md`, { facts: facts(entry) });
   return files;
 }
@@ -58,6 +61,27 @@ function facts({ slug, paper, functionName, className, formula, averages, carrie
     '|---|---|---|',
     ...options.map((option) => `| \`${option.name}\` | ${option.default} | ${option.meaning} |`),
   ].join('\n');
+}
+
+/** Every norm under its family, and under it what it turns into. */
+function familyTree(entries: readonly NormEntry[]): string {
+  const link = (slug: string): string => `[${slug}](norms/${slug}.md)`;
+  const parts = (...texts: (string | undefined)[]): string => texts.filter(Boolean).join(' ');
+  return [...new Set(entries.map((entry) => entry.family))]
+    .flatMap((family) => [
+      `### ${family}\n`,
+      ...entries
+        .filter((entry) => entry.family === family)
+        .flatMap(({ slug, averages }) => [
+          `- **${link(slug)}**: over ${averages}`,
+          ...equalities
+            .filter(({ norm }) => norm === slug)
+            .map(({ given, is, as, within }) => `  - ${parts(given, '=', is === null ? '' : link(is), as)}${within === 0 ? ', bit by bit' : ''}`),
+        ]),
+      '',
+    ])
+    .join('\n')
+    .trimEnd();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,0 +1,141 @@
+/** Equalities of the norms that standardize activations. */
+import { concat } from '../../../src/autograd/concat.ts';
+import { mean } from '../../../src/autograd/mean.ts';
+import { reshape } from '../../../src/autograd/reshape.ts';
+import { slice } from '../../../src/autograd/slice.ts';
+import { sub } from '../../../src/autograd/sub.ts';
+import { transpose } from '../../../src/autograd/transpose.ts';
+import { actNorm, actNormState } from '../../../src/norms/activation.ts';
+import { batchNorm, batchNormState } from '../../../src/norms/batch.ts';
+import { filterResponseNorm } from '../../../src/norms/filter-response.ts';
+import { groupNorm } from '../../../src/norms/group.ts';
+import { instanceNorm } from '../../../src/norms/instance.ts';
+import { layerNorm } from '../../../src/norms/layer.ts';
+import { rmsNorm } from '../../../src/norms/rms.ts';
+import { syncBatchNorm } from '../../../src/norms/sync-batch.ts';
+import { virtualBatchNorm } from '../../../src/norms/virtual-batch.ts';
+import { moments } from '../../../src/norms/_moments.ts';
+import { fromArray, ones, zeros } from '../../../src/tensor/create.ts';
+import type { Tensor } from '../../../src/tensor/tensor.ts';
+import { type Equality, images, matrices, numbers, rounding, single } from './equality.ts';
+
+const [weight, bias] = [numbers(1, 4), numbers(2, 4)];
+const float64 = { dtype: 'float64' } as const;
+
+/** x as rows of all positions. */
+const flat = (x: Tensor): Tensor => reshape(x, [x.shape[0]!, x.shape[1]!, -1]);
+
+export const standardizing: readonly Equality[] = [
+  {
+    norm: 'batch',
+    given: 'of one sample',
+    is: 'instance',
+    shapes: single,
+    left: (x) => batchNorm(x, weight, bias),
+    right: (x) => instanceNorm(x, weight, bias),
+    within: 0,
+  },
+  {
+    norm: 'batch',
+    given: 'of a matrix, without weight and bias',
+    is: 'layer',
+    as: 'of its transpose',
+    shapes: matrices,
+    left: (x) => batchNorm(x),
+    right: (x) => transpose(layerNorm(transpose(x), null, null, { normalizedShape: x.shape[0]! })),
+    within: rounding,
+  },
+  {
+    norm: 'group',
+    given: 'with as many groups as channels',
+    is: 'instance',
+    shapes: images,
+    left: (x) => groupNorm(x, weight, bias, { numGroups: 4 }),
+    right: (x) => instanceNorm(x, weight, bias),
+    within: 0,
+  },
+  {
+    norm: 'group',
+    given: 'with one group, without weight and bias',
+    is: 'layer',
+    as: 'over `[C, ...spatial]`',
+    shapes: images,
+    left: (x) => groupNorm(x, null, null, { numGroups: 1 }),
+    right: (x) => layerNorm(x, null, null, { normalizedShape: x.shape.slice(1) }),
+    within: rounding,
+  },
+  {
+    norm: 'instance',
+    given: 'without weight and bias',
+    is: 'layer',
+    as: 'over the spatial axes',
+    shapes: images,
+    left: (x) => instanceNorm(x),
+    right: (x) => layerNorm(x, null, null, { normalizedShape: x.shape.slice(2) }),
+    within: rounding,
+  },
+  {
+    norm: 'layer',
+    given: 'without bias',
+    is: 'rms',
+    as: 'of what is left when each slice loses its mean',
+    shapes: matrices,
+    left: (x) => layerNorm(x, numbers(3, x.shape[1]!)),
+    right: (x) => rmsNorm(sub(x, mean(x, { axis: -1, keepDims: true })), numbers(3, x.shape[1]!), { eps: 1e-5 }),
+    within: rounding,
+  },
+  {
+    norm: 'filter-response',
+    given: 'without threshold, weight and bias',
+    is: 'rms',
+    as: 'over the positions',
+    shapes: images,
+    left: (x) => filterResponseNorm(x, null, null, null, null, { eps: 1e-3 }),
+    right: (x) => reshape(rmsNorm(flat(x), null, { normalizedShape: flat(x).shape[2]!, eps: 1e-3 }), x.shape),
+    within: rounding,
+  },
+  {
+    norm: 'sync-batch',
+    given: 'of replicas, however the batch is cut',
+    is: 'batch',
+    as: 'of the whole batch',
+    shapes: images,
+    left: (x) => {
+      const cut = [slice(x, 0, 0, 1), slice(x, 0, 1)];
+      return concat(syncBatchNorm(cut, weight, bias), 0);
+    },
+    right: (x) => batchNorm(x, weight, bias),
+    within: rounding,
+  },
+  {
+    norm: 'virtual-batch',
+    given: 'of the reference batch itself (the output `yRef`)',
+    is: 'batch',
+    shapes: images,
+    left: (x) => virtualBatchNorm(numbers(4, ...x.shape), x, weight, bias, null, { detachReference: false }).yRef!,
+    right: (x) => batchNorm(x, weight, bias),
+    within: rounding,
+  },
+  {
+    norm: 'activation',
+    given: 'once initialized',
+    is: 'batch',
+    as: 'in evaluation, with the mean and `(std + eps)^2` of the first batch as running statistics and `eps: 0`',
+    shapes: images,
+    left: (x) => {
+      const [scale, shift, state] = [ones([4], float64), zeros([4], float64), actNormState(float64)];
+      const first = numbers(5, ...x.shape);
+      actNorm(first, scale, shift, state, { training: true });
+      return actNorm(x, scale, shift, state, { training: false }).y;
+    },
+    right: (x) => {
+      const first = numbers(5, ...x.shape);
+      const found = moments(first.data, { outer: x.shape[0]!, channel: 4, inner: first.data.length / (4 * x.shape[0]!) });
+      const state = batchNormState(4, float64);
+      const runningMean = fromArray(found.mean, [4]);
+      const runningVar = fromArray(found.variance.map((v) => (Math.sqrt(v) + 1e-6) ** 2), [4]);
+      return batchNorm(x, null, null, { ...state, runningMean, runningVar }, { training: false, eps: 0 });
+    },
+    within: rounding,
+  },
+];
