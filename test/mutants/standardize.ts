@@ -133,4 +133,13 @@ export const mutants: readonly Mutant[] = [
     tests: ['norms/fused', 'norms/vectors', 'norms/batch', 'norms/layer'],
     norm: 'batch,layer,group',
   },
+  {
+    name: 'batch: higher derivatives are taken with the usual eps',
+    file: 'src/norms/batch.ts',
+    find: 'batchNormDefinition(x!, weight, bias, null, { eps: saved.eps })',
+    replace: 'batchNormDefinition(x!, weight, bias, null)',
+    tests: ['norms/gradcheck'],
+    norm: 'batch',
+    note: 'the second derivative alone is consistent with itself: only a comparison with the plain gradient shows it',
+  },
 ];

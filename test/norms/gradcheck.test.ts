@@ -3,11 +3,13 @@ import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import { grad } from '../../src/autograd/backward.ts';
-import { noGrad } from '../../src/autograd/record.ts';
+import { detach, noGrad } from '../../src/autograd/record.ts';
 import { gradcheck, type GradcheckResult } from '../../src/autograd/gradcheck.ts';
 import type { Form } from '../../src/norms/catalog/entry.ts';
 import { leaves } from '../../src/oracle/case.ts';
+import { copy } from '../../src/tensor/create.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { assertClose } from '../support/assertions.ts';
 import { listed } from '../support/listed.ts';
 import { type NormCase, normCases } from '../support/norm-case.ts';
 import { check } from '../support/property.ts';
@@ -35,6 +37,16 @@ function functionOf(found: NormCase, form: Form) {
   };
   const spread = names.map((name) => (name in inputs ? found.spread(name) : undefined));
   return { f, given: Object.values(given), weights: Object.values(leaves(gradOutputs, true)), spread };
+}
+
+/** The gradients of the inputs that want one, of the outputs weighted by `dys`. */
+function gradientOf(outputs: readonly Tensor[], inputs: readonly Tensor[], dys: readonly Tensor[], createGraph: boolean): Tensor[] {
+  const used = outputs.flatMap((y, i) => (y.requiresGrad ? [i] : []));
+  return grad(used.map((i) => outputs[i]!), inputs.filter((x) => x.requiresGrad), {
+    gradOutputs: used.map((i) => dys[i]!),
+    createGraph,
+    allowUnused: true,
+  });
 }
 
 /** Whether differences can show the derivative: not at a kink, as the tie of a maximum. */
@@ -66,6 +78,18 @@ for (const entry of listed) {
     });
   }
 
+  test(`${entry.slug}: the gradient that can be differentiated again is the plain one`, () => {
+    check(
+      fc.property(normCases(entry, { among: ['benign', 'outlier'], fits: smooth }), (found) => {
+        const { f, given, weights } = functionOf(found, 'fused');
+        const inputs = given.map((x) => copy(x, { requiresGrad: x.requiresGrad }));
+        const plain = gradientOf(f(...inputs), inputs, weights, false);
+        gradientOf(f(...inputs), inputs, weights, true).forEach((again, i) => assertClose(detach(again), plain[i]!, 1e-9));
+      }),
+      { runs: 10 },
+    );
+  });
+
   test(`${entry.slug}: the second derivative is the derivative of the gradient`, () => {
     const counts = { total: 0, inconclusive: 0 };
     check(
@@ -73,13 +97,7 @@ for (const entry of listed) {
         const { f, given, weights, spread } = functionOf(found, 'fused');
         const vjp = (...values: Tensor[]): Tensor[] => {
           const inputs = values.slice(0, given.length);
-          const outputs = f(...inputs);
-          const used = outputs.flatMap((y, i) => (y.requiresGrad ? [i] : []));
-          return grad(used.map((i) => outputs[i]!), inputs.filter((x) => x.requiresGrad), {
-            gradOutputs: used.map((i) => values[given.length + i]!),
-            createGraph: true,
-            allowUnused: true,
-          });
+          return gradientOf(f(...inputs), inputs, values.slice(given.length), true);
         };
         judge(gradcheck(vjp, [...given, ...weights], { spread: [...spread], directions: 1 }), counts);
       }),
