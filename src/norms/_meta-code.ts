@@ -8,25 +8,21 @@
  */
 import type { FloatArray } from '../tensor/dtype.ts';
 
-/** One run of the auto-encoder: the feature `[N, keyGroups]`, the hidden units `[N, embedSize]`, the logits `[N, keyGroups]`. */
-export interface Code {
-  readonly feature: Float64Array;
-  readonly hidden: Float64Array;
-  readonly logits: Float64Array;
-}
+/** One run of the auto-encoder: `feature` and `logits` are `[N, keyGroups]`, `hidden` is `[N, embedSize]`. */
+export type Code = readonly [feature: Float64Array, hidden: Float64Array, logits: Float64Array];
 
 /** Hidden units and logits of a feature; `encoder`: `[embedSize, keyGroups]`, `decoder`: `[keyGroups, embedSize]`. */
 export function encode(feature: Float64Array, encoder: FloatArray, decoder: FloatArray, keyGroups: number): Code {
   const embedSize = encoder.length / keyGroups;
   const hidden = timesTransposed(feature, encoder, keyGroups, embedSize);
   for (let i = 0; i < hidden.length; i++) if (hidden[i]! <= 0) hidden[i] = 0;
-  return { feature, hidden, logits: timesTransposed(hidden, decoder, embedSize, keyGroups) };
+  return [feature, hidden, timesTransposed(hidden, decoder, embedSize, keyGroups)];
 }
 
 /** The gradients of the feature and of the decoder, from that of the logits; that of the encoder is added to `dEncoder`. */
 export function encodeBackward(
   dLogits: Float64Array,
-  { feature, hidden }: Code,
+  [feature, hidden]: Code,
   encoder: FloatArray,
   decoder: FloatArray,
   keyGroups: number,

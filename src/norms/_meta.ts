@@ -76,14 +76,16 @@ export function meta(saved: MetaSaved): Tensor {
 
 /** What the shared kernel is to do: standardize each normalization group; a scale and a shift for each sample and channel. */
 function affineOf({ inputs: [x, weight, bias], plan, mean, rstd, scaleCode, shiftCode }: MetaSaved): StandardizeSaved {
+  const [, , scaleLogits] = scaleCode;
+  const [, , shiftLogits] = shiftCode;
   const affine = sampleView(x);
   const channels = weight.data.length;
   const scale = new Float64Array(affine.channel);
   const shift = new Float64Array(affine.channel);
   for (let i = 0; i < affine.channel; i++) {
     const key = Math.floor(i / plan.keyGroupSize);
-    scale[i] = weight.data[i % channels]! + sigmoidOf(scaleCode.logits[key]!);
-    shift[i] = bias.data[i % channels]! + Math.tanh(shiftCode.logits[key]!);
+    scale[i] = weight.data[i % channels]! + sigmoidOf(scaleLogits[key]!);
+    shift[i] = bias.data[i % channels]! + Math.tanh(shiftLogits[key]!);
   }
   const inputs = [x, new Tensor(scale, [affine.channel]), new Tensor(shift, [affine.channel])] as const;
   return { inputs, mean, rstd, statistics: { outer: 1, channel: mean.length, inner: plan.length }, affine, own: true };
@@ -101,11 +103,13 @@ export function metaBackward(dy: Tensor, saved: MetaSaved, needs: readonly boole
   const { inputs, plan, scaleCode, shiftCode } = saved;
   const [, weight, bias, encoderWeight, weightDecoder, biasDecoder] = inputs;
   const { keyGroupSize, keyGroups } = plan;
+  const [, , scaleLogits] = scaleCode;
+  const [, , shiftLogits] = shiftCode;
   const affine = affineOf(saved);
   const sums = standardizeSums(dy, affine);
   const { dWeight: dScale, dBias: dShift } = sums;
-  const dScaleLogits = sumRuns(dScale, keyGroupSize).map((d, i) => d * sigmoidSlopeOf(scaleCode.logits[i]!));
-  const dShiftLogits = sumRuns(dShift, keyGroupSize).map((d, i) => d * tanhSlopeOf(shiftCode.logits[i]!));
+  const dScaleLogits = sumRuns(dScale, keyGroupSize).map((d, i) => d * sigmoidSlopeOf(scaleLogits[i]!));
+  const dShiftLogits = sumRuns(dShift, keyGroupSize).map((d, i) => d * tanhSlopeOf(shiftLogits[i]!));
   const dEncoder = new Float64Array(encoderWeight.data.length);
   const toVariance = encodeBackward(dScaleLogits, scaleCode, encoderWeight.data, weightDecoder.data, keyGroups, dEncoder);
   const toMean = encodeBackward(dShiftLogits, shiftCode, encoderWeight.data, biasDecoder.data, keyGroups, dEncoder);
@@ -122,7 +126,7 @@ export function metaBackward(dy: Tensor, saved: MetaSaved, needs: readonly boole
 /** dx: within the normalization groups and, through the prediction, within the key groups. */
 function gradientOfX(
   dy: Tensor,
-  { inputs: [x, weight], plan, mean, rstd, shiftCode: { feature: keyMean } }: MetaSaved,
+  { inputs: [x, weight], plan, mean, rstd, shiftCode: [keyMean] }: MetaSaved,
   scale: Tensor,
   { scaled, projected }: Pick<Sums, 'scaled' | 'projected'>,
   dKeyMean: Float64Array,
