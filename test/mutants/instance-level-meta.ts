@@ -37,6 +37,7 @@ export const mutants: readonly Mutant[] = [
     { note: 'repeat the other way round' },
   ),
   planted('blocks of a key group are taken for blocks of the other groups', kernel, 'while (b > 0) [a, b] = [b, a % b];', 'if (b < a) a = b;', {
+    tests: own,
     note: 'right unless the two groupings overlap partly',
   }),
   planted('unbiased is ignored', kernel, 'if (unbiased) for', 'if (unbiased && size < 0) for'),

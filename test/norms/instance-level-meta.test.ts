@@ -4,11 +4,18 @@ import { suite } from 'uvu';
 import { add } from '../../src/autograd/add.ts';
 import { backward, grad } from '../../src/autograd/backward.ts';
 import { concat } from '../../src/autograd/concat.ts';
+import { mean } from '../../src/autograd/mean.ts';
 import { mul } from '../../src/autograd/mul.ts';
+import { relu } from '../../src/autograd/relu.ts';
 import { savedBytes } from '../../src/autograd/saved-bytes.ts';
+import { sigmoid as sigmoidOf } from '../../src/autograd/sigmoid.ts';
 import { slice } from '../../src/autograd/slice.ts';
 import { sub } from '../../src/autograd/sub.ts';
 import { take } from '../../src/autograd/take.ts';
+import { tanh } from '../../src/autograd/tanh.ts';
+import { variance } from '../../src/autograd/variance.ts';
+import { linear } from '../../src/nn/linear.ts';
+import { adaptiveInstanceNorm } from '../../src/norms/adaptive-instance.ts';
 import { groupNorm } from '../../src/norms/group.ts';
 import { instanceNorm } from '../../src/norms/instance.ts';
 import {
@@ -115,9 +122,27 @@ test('with an encoder of 0, or decoders of 0, it is group norm with a weight tha
     const all = instanceLevelMetaNorm(x, zero, { numGroups: 6, keyGroupSize: 2 });
     assertClose(all, instanceNorm(x, add(weight, 0.5), bias), 1e-14);
   }
+  // the same statistics, where each normalization group lies in one key group
+  for (const keyGroupSize of [1, 2, 6]) {
+    const zero = without(parametersFor(6, keyGroupSize), 'encoderWeight');
+    const options = { numGroups: 6, keyGroupSize };
+    const want = groupNorm(x, add(zero.weight, 0.5), zero.bias, options);
+    assert.equal(toArray(instanceLevelMetaNorm(x, zero, options)), toArray(want));
+  }
   const half = { ...without(parameters, 'encoderWeight', 'bias'), weight: full([6], 0.5, float64) };
   const one = instanceLevelMetaNorm(x, half, { numGroups: 1, keyGroupSize: 2 });
   assertClose(one, layerNorm(x, null, null, { normalizedShape: [6, 4] }), 1e-14);
+});
+
+test('with as many groups as channels it is adaptive instance norm with the predicted scale and shift as statistics', () => {
+  const x = input([2, 4, 5]);
+  const { weight, bias, encoderWeight, weightDecoder, biasDecoder } = parametersFor(4, 1);
+  const predicted = (feature: Tensor, decoder: Tensor): Tensor => linear(relu(linear(feature, encoderWeight)), decoder);
+  const styleStd = add(weight, sigmoidOf(predicted(variance(x, { axis: 2 }), weightDecoder)));
+  const styleMean = add(bias, tanh(predicted(mean(x, { axis: 2 }), biasDecoder)));
+  const parameters = { weight, bias, encoderWeight, weightDecoder, biasDecoder };
+  const y = instanceLevelMetaNorm(x, parameters, { numGroups: 4, keyGroupSize: 1 });
+  assertClose(y, adaptiveInstanceNorm(x, { styleMean, styleStd }), 1e-14);
 });
 
 test('the prediction moves no element further from group norm than |xHat| + 1', () => {
@@ -189,6 +214,34 @@ test('key groups are blocks of neighbouring channels, of all positions, whatever
     const shift = sub(instanceLevelMetaNorm(x, parameters, options), mul(groupNorm(x, null, null, options), 0.5));
     shift.data.forEach((value, i) => assert.ok(Math.abs(value - Math.tanh(means[i >> 2]! / 10)) < 1e-14));
   }
+});
+
+test('where key groups and normalization groups overlap partly, each element is what the formula says', () => {
+  const x = input([2, 6, 2]);
+  const parameters = parametersFor(6, 3, 2);
+  const { weight, bias, encoderWeight, weightDecoder, biasDecoder } = parameters;
+  /** Mean and variance of the run of `size` neighbours that an element is in. */
+  const runOf = (i: number, size: number): [number, number] => {
+    const run = Array.from(x.data.slice(i - (i % size), i - (i % size) + size));
+    const mean = run.reduce((a, b) => a + b) / size;
+    return [mean, run.reduce((a, b) => a + (b - mean) ** 2, 0) / size];
+  };
+  const logit = (i: number, which: 0 | 1, { data: decoder }: Tensor): number => {
+    const sample = i - (i % 12);
+    const [a, b] = [runOf(sample, 6)[which], runOf(sample + 6, 6)[which]];
+    const e = encoderWeight.data;
+    const hidden = [Math.max(0, e[0]! * a + e[1]! * b), Math.max(0, e[2]! * a + e[3]! * b)];
+    const key = (i % 12) < 6 ? 0 : 1;
+    return hidden[0]! * decoder[2 * key]! + hidden[1]! * decoder[2 * key + 1]!;
+  };
+  const y = instanceLevelMetaNorm(x, parameters, { numGroups: 3, keyGroupSize: 3, eps: 0.5 });
+  y.data.forEach((value, i) => {
+    const [mean, variance] = runOf(i, 4);
+    const c = (i % 12) >> 1;
+    const scale = weight.data[c]! + sigmoid(logit(i, 1, weightDecoder));
+    const want = ((x.data[i]! - mean) / Math.sqrt(variance + 0.5)) * scale + bias.data[c]! + Math.tanh(logit(i, 0, biasDecoder));
+    assert.ok(Math.abs(value - want) < 1e-14, `element ${i}: got ${value}, want ${want}`);
+  });
 });
 
 test('with one group and one key group the features are the statistics of layer norm', () => {
