@@ -22,7 +22,7 @@ export const instanceLevelMeta: NormEntry = {
     link: 'https://arxiv.org/abs/1904.03516',
   },
   family: 'condition',
-  averages: 'a group of channels and space, per sample; of another grouping for the prediction',
+  averages: 'a group of channels and space, per sample; key groups for scale and shift',
   carries: '',
   formula: `scale = sigmoid(relu(keyVar encoderWeight^T) weightDecoder^T),  shift = tanh(relu(keyMean encoderWeight^T) biasDecoder^T)
 y = (x - mean) / sqrt(variance + eps) * (weight + scale) + bias + shift`,
