@@ -9,6 +9,7 @@ import type { Entry, NormEntry } from './catalog/entry.ts';
 import { filterResponse } from './catalog/filter-response.ts';
 import { group } from './catalog/group.ts';
 import { instance } from './catalog/instance.ts';
+import { instanceLevelMeta } from './catalog/instance-level-meta.ts';
 import { layer } from './catalog/layer.ts';
 import { localContrast } from './catalog/local-contrast.ts';
 import { localResponse } from './catalog/local-response.ts';
@@ -43,6 +44,7 @@ export const catalog: readonly NormEntry[] = [
   weightDemodulation,
   weightStandardization,
   conditionalInstance,
+  instanceLevelMeta,
   switchable,
   sparseSwitchable,
   syncBatch,

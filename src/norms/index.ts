@@ -62,6 +62,14 @@ export {
   instanceNormState,
   type InstanceNormState,
 } from './instance.ts';
+export {
+  instanceLevelMetaNorm,
+  InstanceLevelMetaNorm,
+  instanceLevelMetaNormDefinition,
+  type InstanceLevelMetaNormLayerOptions,
+  type InstanceLevelMetaNormOptions,
+  type InstanceLevelMetaNormParameters,
+} from './instance-level-meta.ts';
 export { layerNorm, LayerNorm, layerNormDefinition, type LayerNormOptions } from './layer.ts';
 export {
   localContrastNorm,

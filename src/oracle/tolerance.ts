@@ -9,6 +9,9 @@
  * Neither one relative tolerance for all elements nor a number of ulps has this property: an element that is the
  * difference of large ones may be far off in both and still be as good as can be.
  *
+ * Below the smallest normal number numbers are equally far apart, and even the nearest one is off by up to u times that
+ * number: there this is allowed in place of u |want[i]|.
+ *
  * Source: D. S. Parker, Monte Carlo Arithmetic, 1997.
  */
 import { withPerturbation } from '../autograd/record.ts';
@@ -48,7 +51,9 @@ export function judged(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1
     for (let i = 0; i < data.length; i++) data[i]! *= random.bits() & 1 ? 1 + step : 1 - step;
   };
   const want = answer(asked, 'definition');
-  const allowed = want.map((call) => change(call, (x) => x.data.map((value) => unit * Math.abs(value))));
+  const smallest = unit > unitOf.float64 ? 2 ** -126 : 2 ** -1022;
+  const rounding = (value: number): number => (value === 0 ? 0 : unit * Math.max(Math.abs(value), smallest));
+  const allowed = want.map((call) => change(call, (x) => x.data.map(rounding)));
   const spread = want.map((call) => change(call, (x) => new Float64Array(x.data.length)));
   for (let run = 0; run < runs; run++) {
     const moved = withPerturbation(perturb, () => answer(perturbed(asked, perturb), 'definition'));

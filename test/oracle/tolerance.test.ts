@@ -66,6 +66,22 @@ test('in float64 the bounds are as small as its rounding unit', () => {
   assert.ok(Math.max(...allowed[0]!.outputs.y!.data) < 1e-14);
 });
 
+test('below the normal numbers the nearest one is near enough, and one two steps further is not', () => {
+  // gradients of about 1e-42, where float32 has steps of 1.4e-45
+  const tiny = (dtype: 'float32' | 'float64') => {
+    const size = (shape: number[], data: number[]) => ({ shape, data });
+    const params = { weight: size([2], [2 ** -140, 2 ** -141]), bias: size([2], [0, 0]) };
+    const calls = [{ inputs: { x: size([2, 2], [1, 2, 5, 3]) }, gradOutputs: { y: size([2, 2], [0.3, 0.7, 0.9, -0.1]) } }];
+    return caseFromJson({ norm: 'layer', config: { normalizedShape: [2], eps: 0.7 }, params, calls }, dtype);
+  };
+  const reference = judged(tiny('float64'));
+  const got = answer(tiny('float32'));
+  const { ratio } = worstOf(got, reference);
+  assert.ok(ratio > 0 && ratio <= 1, `ratio ${ratio}`);
+  got[0]!.grads.x!.data[0]! += 2 ** -148;
+  assert.ok(worstOf(got, reference).ratio > 1);
+});
+
 test('a case in float32 is refused: its answers would be rounded already', () => {
   assertThrows(() => judged(layerCase([1, 2, 4], 'float32')), 'TypeError', /must be in float64, got float32/);
 });
