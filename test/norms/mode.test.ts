@@ -60,6 +60,15 @@ test('gates that see nothing, or the same in every mode, give the same: batch no
   }
 });
 
+test('modes that are equal get no gradient, and so stay equal', () => {
+  const [x, dy] = [random(48, 4, 3, 5), random(49, 4, 3, 5)];
+  for (const [options, shape] of [[{}, [2, 3]], [mgn, [2]]] as const) {
+    const [gateWeight, gateBias] = [leaf(full(shape, 0.5, float64)), leaf(zeros([2], float64))];
+    const y = norm(x, gateWeight, gateBias, options);
+    for (const found of grad([y], [gateWeight, gateBias], { gradOutputs: [dy] })) assertClose(found, zeros(found.shape, float64), 1e-14);
+  }
+});
+
 test('gates are shares: none is negative, and those of a sample, or of a channel of it, add up to 1', () => {
   const x = random(12, 5, 3, 2);
   for (const [options, shape] of [[{ numModes: 4 }, [5, 4]], [{ numModes: 4, ...mgn }, [5, 3, 4]]] as const) {
