@@ -134,11 +134,15 @@ test('one sample has the statistics of its positions in every mode: instance nor
   assertClose(modeNorm(x, null, null, random(8, 4, 3), random(9, 4)), groupNorm(x, null, null, { numGroups: 3 }), 1e-14);
 });
 
-test('a constant channel gives exactly its bias, at any offset', () => {
+test('a constant channel gives exactly its bias, at any offset, and gates that see nothing else get no gradient', () => {
   for (const offset of [0.1, 1e8 / 3]) {
     const x = full([4, 2, 3], offset, float64);
-    const y = modeNorm(x, null, double([0.25, -1]), random(10, 3, 2), random(11, 3));
+    const [gateWeight, gateBias] = [leaf(random(10, 3, 2)), leaf(random(11, 3))];
+    const y = modeNorm(x, null, double([0.25, -1]), gateWeight, gateBias);
     assert.equal(toArray(y), [0, 1, 2, 3].map(() => [[0.25, 0.25, 0.25], [-1, -1, -1]]));
+    for (const found of grad([y], [gateWeight, gateBias], { gradOutputs: [random(21, 4, 2, 3)] })) {
+      assert.ok(found.data.every((value) => Math.abs(value) === 0));
+    }
   }
 });
 

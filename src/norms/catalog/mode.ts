@@ -36,6 +36,8 @@ y = weight * sum over k of gates_k * (x - mean_k) / sqrt(variance_k + eps) + bia
     const options = { ...pick<ModeNormOptions>(config, ['variant', 'eps', 'momentum']), training: mode === 'train' };
     return { y: call(inputs.x!, weight, bias, gateWeight!, gateBias!, held, options) };
   },
+  // where x is one number everywhere, modes do not differ and gates have no effect: differences show rounding alone
+  smooth: ({ inputs: { x } }) => x!.data.some((value) => value !== x!.data[0]),
   draw(choose) {
     return {
       sizes: extents(choose, ['N', 'C', 'K', ...spatialNames(choose.integer(0, 2))], 5),
