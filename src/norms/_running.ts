@@ -2,6 +2,7 @@
 import { assign } from '../tensor/assign.ts';
 import { fromArray, ones, zeros } from '../tensor/create.ts';
 import type { DType, FloatArray } from '../tensor/dtype.ts';
+import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkLike } from './_check.ts';
 
@@ -16,16 +17,15 @@ export function newRunning(numFeatures: number, dtype: DType): RunningStatistics
   return { runningMean: zeros([numFeatures], { dtype }), runningVar: ones([numFeatures], { dtype }) };
 }
 
-/** Throws unless the state fits x of C channels and its variances are not negative. */
-export function checkRunning(caller: string, state: RunningStatistics, x: Tensor): void {
-  const shape = [x.shape[1]!];
+/** Throws unless the state fits x, of whose channels it is unless `shape` says something else, and no variance is negative. */
+export function checkRunning(caller: string, state: RunningStatistics, x: Tensor, shape: Shape = [x.shape[1]!]): void {
   checkLike(caller, 'runningMean', state.runningMean, shape, x);
   checkLike(caller, 'runningVar', state.runningVar, shape, x);
-  for (let c = 0; c < shape[0]!; c++) {
-    if (state.runningVar.data[c]! < 0) {
-      throw new RangeError(
-        `${caller}: runningVar must not be negative, got ${state.runningVar.data[c]} at channel ${c}; it is a variance`,
-      );
+  const channels = shape[shape.length - 1]!;
+  for (let i = 0; i < state.runningVar.data.length; i++) {
+    if (state.runningVar.data[i]! < 0) {
+      const place = shape.length === 1 ? `channel ${i}` : `[${Math.floor(i / channels)}, ${i % channels}]`;
+      throw new RangeError(`${caller}: runningVar must not be negative, got ${state.runningVar.data[i]} at ${place}; it is a variance`);
     }
   }
 }

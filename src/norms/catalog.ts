@@ -13,6 +13,7 @@ import { instanceLevelMeta } from './catalog/instance-level-meta.ts';
 import { layer } from './catalog/layer.ts';
 import { localContrast } from './catalog/local-contrast.ts';
 import { localResponse } from './catalog/local-response.ts';
+import { mode } from './catalog/mode.ts';
 import { opSparsemax } from './catalog/op-sparsemax.ts';
 import { opSparsestmax } from './catalog/op-sparsestmax.ts';
 import { rms } from './catalog/rms.ts';
@@ -50,6 +51,7 @@ export const catalog: readonly NormEntry[] = [
   syncBatch,
   conditionalBatch,
   cosine,
+  mode,
 ];
 
 /** Operations beside the norms that cases can be made of: what some norms are built with, and others may want to check. */

@@ -83,6 +83,16 @@ export {
   localResponseNormDefinition,
   type LocalResponseNormOptions,
 } from './local-response.ts';
+export {
+  modeNorm,
+  ModeNorm,
+  modeNormDefinition,
+  type ModeNormLayerOptions,
+  type ModeNormOptions,
+  modeNormState,
+  type ModeNormState,
+  type ModeVariant,
+} from './mode.ts';
 export { rmsNorm, RMSNorm, rmsNormDefinition, type RMSNormOptions } from './rms.ts';
 export {
   sparseSwitchableNorm,

@@ -30,7 +30,7 @@ function compare(slug: string, found: VectorCase, dtype: DType, form: Form): voi
     for (const part of ['outputs', 'grads', 'stateAfter'] as const) {
       for (const [name, want] of Object.entries(call[part])) {
         const { error, size } = distance(answers[i]![part][name], want);
-        const limit = limitOf(slug)(dtype, found, call, size);
+        const limit = limitOf(slug)(dtype, found, call, size, `${part}.${name}`);
         assert.ok(error <= limit, `${found.name}, call ${i}, ${part} ${name}: off by ${error}, ${limit} is allowed`);
       }
     }

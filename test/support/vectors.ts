@@ -19,6 +19,8 @@ export interface VectorCase {
   readonly name: string;
   readonly config: Record<string, unknown>;
   readonly calls: readonly VectorCall[];
+  /** How far the reference itself is off in float32, by tensor, as `grads.x`, where that is worth knowing. */
+  readonly float32Error?: Readonly<Record<string, number>>;
 }
 
 /** The slugs of norms that have vectors. */
