@@ -49,7 +49,9 @@ export class Node {
     this.saved = saved;
     this.outputs = outputs.map((y) => y.shape);
     this.dtype = outputs[0]!.dtype;
-    this.kept = tensorsIn(saved).map((t) => ({ storage: t.storage, version: t.storage.version, buffer: t.data.buffer }));
+    this.kept = heldBy(saved).flatMap((held) =>
+      held instanceof Tensor ? [{ storage: held.storage, version: held.storage.version, buffer: held.data.buffer }] : [],
+    );
   }
 }
 
@@ -167,12 +169,15 @@ export function detach(x: Tensor): Tensor {
   return new Tensor(x.data, x.shape, false, x.storage);
 }
 
-/** The tensors among the saved values, at the top level or in a list. */
-export function tensorsIn(saved: object): Tensor[] {
-  const found: Tensor[] = [];
-  for (const value of Object.values(saved)) {
-    if (value instanceof Tensor) found.push(value);
-    else if (Array.isArray(value)) for (const entry of value) if (entry instanceof Tensor) found.push(entry);
+/** The tensors and typed arrays among the saved values, also in lists and in plain objects such as `{ mean, rstd }`. */
+export function heldBy(saved: object): (Tensor | ArrayBufferView)[] {
+  const found: (Tensor | ArrayBufferView)[] = [];
+  const pending: unknown[] = [saved];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (value instanceof Tensor || ArrayBuffer.isView(value)) found.push(value);
+    else if (typeof value !== 'object' || value === null) continue;
+    else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) pending.push(...Object.values(value));
   }
   return found;
 }

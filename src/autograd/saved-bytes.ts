@@ -1,5 +1,5 @@
 import { Tensor } from '../tensor/tensor.ts';
-import { type Node } from './record.ts';
+import { heldBy, type Node } from './record.ts';
 
 /**
  * The bytes that the graph behind `y` keeps alive for a backward pass: every array among the saved values, counted
@@ -16,19 +16,16 @@ export function savedBytes(y: Tensor, { except = [] }: { except?: Iterable<Tenso
   const visited = new Set<Node>();
   const pending: Node[] = y.source ? [y.source.node as Node] : [];
   let bytes = 0;
-  const count = (value: unknown): void => {
-    if (value instanceof Tensor) count(value.data);
-    else if (Array.isArray(value)) value.forEach(count);
-    else if (ArrayBuffer.isView(value) && !counted.has(value.buffer)) {
-      counted.add(value.buffer);
-      bytes += value.byteLength;
-    }
+  const count = ({ buffer, byteLength }: ArrayBufferView): void => {
+    if (counted.has(buffer)) return;
+    counted.add(buffer);
+    bytes += byteLength;
   };
   while (pending.length > 0) {
     const node = pending.pop()!;
     if (visited.has(node)) continue;
     visited.add(node);
-    if (node.saved) Object.values(node.saved).forEach(count);
+    if (node.saved) for (const held of heldBy(node.saved)) count(held instanceof Tensor ? held.data : held);
     for (const edge of node.inputs) if (edge && !(edge instanceof Tensor)) pending.push(edge.node as Node);
   }
   return bytes;

@@ -17,6 +17,7 @@ import { savedBytes } from '../../src/autograd/saved-bytes.ts';
 import { square } from '../../src/autograd/square.ts';
 import { sum } from '../../src/autograd/sum.ts';
 import { take } from '../../src/autograd/take.ts';
+import { assign } from '../../src/tensor/assign.ts';
 import { copy, fromArray, tensor, zeros } from '../../src/tensor/create.ts';
 import { like } from '../../src/tensor/like.ts';
 import { item, toArray } from '../../src/tensor/read.ts';
@@ -163,6 +164,20 @@ test('a pullback that returns a saved tensor does not give it away', () => {
   backward(add(other, record(constantOp, [x], { factor }, zeros([1]))));
   assert.equal(toArray(x.grad!), [13]);
   assert.equal(toArray(factor), [3]);
+});
+
+test('what is saved in lists and plain objects counts too, and a tensor there is watched for later writes', () => {
+  const x = tensor([1, 2], { requiresGrad: true });
+  const factor = tensor([3, 4]);
+  const op = { name: 'nested', pullback: (dy: Tensor, { of }: { of: { list: Tensor[] } }) => [mul(dy, of.list[0]!)] };
+  const make = (): Tensor => record(op, [x], { of: { list: [factor], rstd: new Float64Array(3) } }, tensor([3, 8]));
+  const y = make();
+  assert.is(savedBytes(y), 8 + 24);
+  backward(y, tensor([1, 1]));
+  assert.equal(Array.from(x.grad!.data), [3, 4]);
+  const z = make();
+  assign(factor, tensor([5, 6]));
+  assert.throws(() => backward(z, tensor([1, 1])), /overwritten|written/);
 });
 
 test('savedBytes counts each saved array once, through the whole graph', () => {
