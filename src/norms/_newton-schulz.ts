@@ -9,10 +9,10 @@
  * by a factor of up to 1.5 a step, then quadratically. Small eigenvalues are therefore whitened partly when steps are few.
  *
  * In exact arithmetic z is the p of the one-matrix recursion `p = (3 p - p^3 sigma / trace) / 2`, which multiplies rounding
- * errors by up to (r + r^2) / 2 - 1 a step, r the root of the condition number: in double 15 steps at a condition of
- * 100 are 43 % off. The coupled form is stable.
+ * errors by up to (r + r^2) / 2 - 1 a step, r the root of the condition number: in double, at a condition of 100, 12 steps
+ * are off by 2e-5 and 15 by more than half. The coupled form is stable: 2e-15, however many steps.
  *
- * Source: N. J. Higham, Functions of Matrices, 2008, section 6.7.
+ * Source: N. J. Higham, Functions of Matrices, 2008, chapter 6.
  */
 import { div } from '../autograd/div.ts';
 import { matmul } from '../autograd/matmul.ts';

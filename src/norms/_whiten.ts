@@ -12,6 +12,7 @@
  */
 import { allocate, dtypeOf, type FloatArray } from '../tensor/dtype.ts';
 import { addProduct } from '../tensor/matmul-kernel.ts';
+import { offsets } from '../tensor/offsets.ts';
 import type { View } from './_moments.ts';
 
 /** Positions in a block: the rows of 32 channels, and of their gradients, then take 128 kB. */
@@ -42,9 +43,9 @@ function blocksOf({ view, size }: Grouped): Block[] {
   return blocks;
 }
 
-/** Multiples of `step`: places of rows or columns for `addProduct`. */
-function multiples(count: number, step: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, i) => i * step);
+/** Room for `height` rows of a block, to be used for one block after the other. */
+function roomFor({ view }: Grouped, height: number): Float64Array {
+  return new Float64Array(height * Math.min(BLOCK, view.outer * view.inner));
 }
 
 /** `rows[c, m] = x * scale - shift` of the block's channels and positions; scale and shift by channel, null: 1, 0. */
@@ -102,8 +103,9 @@ function matrixOf(matrices: Float64Array, first: number, columns: number, size: 
 export function scatter(x: FloatArray, grouped: Grouped, mean: Float64Array): Float64Array {
   const { view, size } = grouped;
   const out = new Float64Array(view.channel * size);
+  const room = roomFor(grouped, size);
   for (const block of blocksOf(grouped)) {
-    const v = new Float64Array(size * block.length);
+    const v = room.subarray(0, size * block.length);
     read(v, x, grouped, block, null, mean);
     addOuter(out, v, v, grouped, block);
   }
@@ -120,9 +122,10 @@ export function correlate(
   const { view, size } = grouped;
   const matrices = new Float64Array(view.channel * size);
   const sums = new Float64Array(view.channel);
+  const [roomV, roomU] = [roomFor(grouped, size), roomFor(grouped, size)];
   for (const block of blocksOf(grouped)) {
-    const v = new Float64Array(size * block.length);
-    const u = new Float64Array(size * block.length);
+    const v = roomV.subarray(0, size * block.length);
+    const u = roomU.subarray(0, size * block.length);
     read(v, x, grouped, block, null, mean);
     read(u, dy, grouped, block, null, null);
     addOuter(matrices, u, v, grouped, block);
@@ -137,7 +140,7 @@ export function correlate(
 
 /** Adds `u vᵀ` of a block to the matrix of its group. */
 function addOuter(out: Float64Array, u: Float64Array, v: Float64Array, { size }: Grouped, { first, length }: Block): void {
-  addProduct(matrixOf(out, first, size, size), u, v, multiples(length, 1), multiples(size, length), 0);
+  addProduct(matrixOf(out, first, size, size), u, v, offsets([length], [1]), offsets([size], [length]), 0);
 }
 
 /** `y = w (x - mean) * weight + bias` with the matrix w of each group, `[groups, size, size]`. */
@@ -151,20 +154,21 @@ export function transform(
 ): FloatArray {
   const { size } = grouped;
   const y = allocate(dtypeOf(x), x.length);
+  const [from, to] = [roomFor(grouped, size), roomFor(grouped, size)];
   for (const block of blocksOf(grouped)) {
     const { first, length } = block;
-    const v = new Float64Array(size * length);
+    const v = from.subarray(0, size * length);
     read(v, x, grouped, block, null, mean);
-    const rows = new Float64Array(size * length);
-    addProduct(rows, matrixOf(w, first, size, size), v, multiples(size, length), multiples(length, 1), 0);
+    const rows = to.subarray(0, size * length).fill(0);
+    addProduct(rows, matrixOf(w, first, size, size), v, offsets([size], [length]), offsets([length], [1]), 0);
     write(y, rows, grouped, block, weight, bias);
   }
   return y;
 }
 
 /**
- * `dx = wᵀ (dy * weight - shift) + k (x - mean)` with the matrices w and k of each group; without k, whose place is then
- * empty, `dx = wᵀ (dy * weight)`.
+ * `dx = wᵀ (dy * weight - shift) + k (x - mean)` with the matrices w and k of each group, where mean and w are those of x;
+ * `dx = wᵀ (dy * weight)` where they are given and `own` is null.
  */
 export function transformBack(
   dy: FloatArray,
@@ -186,13 +190,14 @@ export function transformBack(
       if (own) back[row * width + size + j] = own.k[row * size + j]!;
     }
   }
+  const [from, to] = [roomFor(grouped, width), roomFor(grouped, size)];
   for (const block of blocksOf(grouped)) {
     const { first, length } = block;
-    const stacked = new Float64Array(width * length);
+    const stacked = from.subarray(0, width * length);
     read(stacked, dy, grouped, block, weight, own && own.shift);
     if (own) read(stacked.subarray(size * length), x, grouped, block, null, mean);
-    const rows = new Float64Array(size * length);
-    addProduct(rows, matrixOf(back, first, width, size), stacked, multiples(width, length), multiples(length, 1), 0);
+    const rows = to.subarray(0, size * length).fill(0);
+    addProduct(rows, matrixOf(back, first, width, size), stacked, offsets([width], [length]), offsets([length], [1]), 0);
     write(dx, rows, grouped, block, null, null);
   }
   return dx;

@@ -137,7 +137,7 @@ function compose(
  * ```ts
  * const x = tensor([[2, 1], [-2, -1], [1, 2], [-1, -2]]);
  * toArray(decorrelatedBatchNorm(x, null, null, null, { eps: 0 }));
- * // [[1.3416408, -0.4472136], [-1.3416408, 0.4472136], [-0.4472136, 1.3416408], [0.4472136, -1.3416408]]
+ * // [[1.4142136, 0], [-1.4142136, 0], [0, 1.4142136], [0, -1.4142136]]
  * ```
  */
 export function decorrelatedBatchNorm(

@@ -9,7 +9,7 @@ import {
 import { axesOf, epsChoices, extents, momentumChoices, product, spatialNames } from './choices.ts';
 import { type Mode, type NormEntry, pick } from './entry.ts';
 
-/** Most channels of a group in a classifier: the matrices' costs rise with the square, their noise with the number. */
+/** Most channels of a group in a classifier: a large group needs a large batch for its matrix. */
 const largestGroup = 16;
 
 export const decorrelatedBatch: NormEntry = {
