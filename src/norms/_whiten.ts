@@ -18,9 +18,10 @@ import type { View } from './_moments.ts';
 /** Positions in a block: the rows of 32 channels, and of their gradients, then take 128 kB. */
 const BLOCK = 256;
 
-/** Channels in groups: a view of x and how many channels a group has. */
+/** Channels in groups: a view of x, how many groups there are and how many channels each of them has. */
 export interface Grouped {
   readonly view: View;
+  readonly numGroups: number;
   readonly size: number;
 }
 

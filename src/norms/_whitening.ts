@@ -27,10 +27,10 @@ export interface Whitening {
 
 /** The matrices `[groups, size, size]` that whiten `x - mean`. */
 export function whiteningOf(x: FloatArray, mean: Float64Array, settings: WhiteningSettings): Whitening {
-  const { view, size, eps, method, numIterations } = settings;
+  const { view, numGroups, size, eps, method, numIterations } = settings;
   const sigma = scatter(x, settings, mean).map((value) => value / (view.outer * view.inner));
   if (method === 'zca') {
-    const { found, w } = decomposedInverseSqrt(new Tensor(sigma, [view.channel / size, size, size]), eps);
+    const { found, w } = decomposedInverseSqrt(new Tensor(sigma, [numGroups, size, size]), eps);
     return { w: w.data as Float64Array, values: found.values, vectors: found.vectors };
   }
   for (let c = 0; c < view.channel; c++) sigma[c * size + (c % size)]! += eps;
@@ -39,10 +39,10 @@ export function whiteningOf(x: FloatArray, mean: Float64Array, settings: Whiteni
 
 /** `(dsigma + dsigmaᵀ) / M` of each group from the gradient of its matrix: what `x - mean` is multiplied by in dx. */
 export function whiteningBackward(dw: Float64Array, saved: WhiteningSettings & Whitening): Float64Array {
-  const { view, size, eps, numIterations, values, vectors, sigma } = saved;
+  const { view, numGroups, size, eps, numIterations, values, vectors, sigma } = saved;
   const dSigma = sigma
     ? eachGroup(dw, size, (at) => newtonSchulzBackward(matrixAt(dw, at, size), matrixAt(sigma, at, size), size, numIterations))
-    : inverseSqrtGradient(new Tensor(dw, [view.channel / size, size, size]), { n: size, values: values!, vectors: vectors! }, eps).data;
+    : inverseSqrtGradient(new Tensor(dw, [numGroups, size, size]), { n: size, values: values!, vectors: vectors! }, eps).data;
   const k = new Float64Array(dw.length);
   for (let row = 0, i = 0; row < view.channel; row++) {
     const first = row - (row % size);

@@ -97,19 +97,18 @@ export function decorrelatedBatchNormDefinition(
   return found.y;
 }
 
-/** y, and the mean `[C]` and the matrices `[groups, size, size]` that it is made with: the given ones, or those of x. */
+/** y, and the mean `[C]` and the matrices `[numGroups, size, size]` that it is made with: the given ones, or those of x. */
 function compose(
   x: Tensor,
   weight: Tensor | null,
   bias: Tensor | null,
   given: { readonly mean: Tensor; readonly w: Tensor } | null,
-  { view: { outer, channel, inner }, size, eps, method, numIterations }: WhiteningSettings,
+  { view: { outer, channel, inner }, numGroups, size, eps, method, numIterations }: WhiteningSettings,
 ): { y: Tensor; mean: Tensor; w: Tensor } {
   const rank = x.shape.length;
-  const groups = channel / size;
-  const grouped = permute(reshape(x, [outer, groups, size, inner]), [1, 2, 0, 3]);
-  const rows = reshape(grouped, [groups, size, outer * inner]);
-  const mu = given ? reshape(given.mean, [groups, size, 1]) : mean(rows, { axis: 2, keepDims: true });
+  const grouped = permute(reshape(x, [outer, numGroups, size, inner]), [1, 2, 0, 3]);
+  const rows = reshape(grouped, [numGroups, size, outer * inner]);
+  const mu = given ? reshape(given.mean, [numGroups, size, 1]) : mean(rows, { axis: 2, keepDims: true });
   const centred = sub(rows, mu);
   const covariance = given ? null : div(matmul(centred, transpose(centred)), outer * inner);
   const w = !covariance
@@ -117,7 +116,7 @@ function compose(
     : method === 'zca'
       ? inverseSqrt(covariance, eps)
       : newtonSchulzDefinition(add(covariance, mul(identity(size, x.dtype), eps)), numIterations);
-  const xHat = permute(reshape(matmul(w, centred), [groups, size, outer, inner]), [2, 0, 1, 3]);
+  const xHat = permute(reshape(matmul(w, centred), [numGroups, size, outer, inner]), [2, 0, 1, 3]);
   const y = scaleAndShift(reshape(xHat, x.shape), perChannel(weight, rank), perChannel(bias, rank));
   return { y, mean: reshape(mu, [channel]), w };
 }
@@ -183,8 +182,8 @@ const decorrelatedBatchNormOp: Op<Saved> = {
   },
   definition([x, weight, bias], saved) {
     const { dtype } = x!;
-    const { own, mean: mu, w, view, size } = saved;
-    const given = { mean: fromArray(mu, [view.channel], { dtype }), w: fromArray(w, [view.channel / size, size, size], { dtype }) };
+    const { own, mean: mu, w, numGroups, size } = saved;
+    const given = { mean: fromArray(mu, [mu.length], { dtype }), w: fromArray(w, [numGroups, size, size], { dtype }) };
     return compose(x!, weight ?? null, bias ?? null, own ? null : given, saved).y;
   },
 };
@@ -304,5 +303,5 @@ function check(
         'use a larger batch, or evaluate with running statistics',
     );
   }
-  return { view, size, eps, momentum, method, numIterations, own, update: training && state !== null };
+  return { view, numGroups, size, eps, momentum, method, numIterations, own, update: training && state !== null };
 }

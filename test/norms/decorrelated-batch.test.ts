@@ -322,6 +322,12 @@ test('evaluation takes a single position, and none', () => {
   assert.equal(layer.forward(zeros([0, 2, 3])).shape, [0, 2, 3]);
 });
 
+test('no channels give no numbers', () => {
+  for (const call of [decorrelatedBatchNorm, decorrelatedBatchNormDefinition]) {
+    for (const method of methods) assert.equal(call(zeros([3, 0, 2]), null, null, null, method).shape, [3, 0, 2]);
+  }
+});
+
 test('the class holds what its options ask for', () => {
   const names = ['weight', 'bias', 'runningMean', 'runningWhitening'];
   const layer = new DecorrelatedBatchNorm(4, { numGroups: 2 });
