@@ -22,7 +22,7 @@ import { type Op, record } from './record.ts';
  * ```
  */
 export function inverseSqrt(a: Tensor, eps = 0): Tensor {
-  const { found, w } = forward(a, eps);
+  const { found, w } = decomposedInverseSqrt(a, eps);
   return record(inverseSqrtOp, [a], { inputs: [a], eps, ...found }, w);
 }
 
@@ -33,25 +33,13 @@ interface Saved extends Decomposition {
 
 const inverseSqrtOp: Op<Saved> = {
   name: 'inverseSqrt',
-  pullback(dw, { eps, ...found }) {
-    const { n, values } = found;
-    const factors = new Float64Array(dw.data.length);
-    for (let i = 0, to = 0; i < values.length; i++) {
-      const first = Math.floor(i / n) * n;
-      const p = Math.sqrt(values[i]! + eps);
-      for (let j = first; j < first + n; j++) {
-        const q = Math.sqrt(values[j]! + eps);
-        factors[to++] = -1 / (p * q * (p + q));
-      }
-    }
-    return [symmetricPart(sandwiched(found, factors, dw))];
-  },
+  pullback: (dw, { eps, ...found }) => [inverseSqrtGradient(dw, found, eps)],
   definition: ([a], { eps }) => byLyapunov(a!, eps),
 };
 
 /** The same with a pullback in primitives, for derivatives of any order. */
 function byLyapunov(a: Tensor, eps: number): Tensor {
-  const { w } = forward(a, eps);
+  const { w } = decomposedInverseSqrt(a, eps);
   return record(byLyapunovOp, [a], { w }, w);
 }
 
@@ -64,7 +52,11 @@ const byLyapunovOp: Op<{ w: Tensor }> = {
   },
 };
 
-function forward(a: Tensor, eps: number): { found: Decomposition; w: Tensor } {
+/**
+ * `inverseSqrt` with the decomposition that it is made of, unrecorded: for kernels with a backward of their own.
+ * @internal
+ */
+export function decomposedInverseSqrt(a: Tensor, eps: number): { found: Decomposition; w: Tensor } {
   checkSquare('inverseSqrt', a);
   if (!(eps >= 0 && eps < Infinity)) {
     throw new RangeError(`inverseSqrt: eps must be finite and at least 0, got ${eps}; 1e-5 is usual for covariances`);
@@ -73,4 +65,22 @@ function forward(a: Tensor, eps: number): { found: Decomposition; w: Tensor } {
   const roots = new Float64Array(found.values.length);
   for (let i = 0; i < roots.length; i++) roots[i] = 1 / Math.sqrt(found.values[i]! + eps);
   return { found, w: composed(found, roots, a) };
+}
+
+/**
+ * The gradient of a, which is symmetric, from that of w.
+ * @internal
+ */
+export function inverseSqrtGradient(dw: Tensor, found: Decomposition, eps: number): Tensor {
+  const { n, values } = found;
+  const factors = new Float64Array(dw.data.length);
+  for (let i = 0, to = 0; i < values.length; i++) {
+    const first = Math.floor(i / n) * n;
+    const p = Math.sqrt(values[i]! + eps);
+    for (let j = first; j < first + n; j++) {
+      const q = Math.sqrt(values[j]! + eps);
+      factors[to++] = -1 / (p * q * (p + q));
+    }
+  }
+  return symmetricPart(sandwiched(found, factors, dw));
 }

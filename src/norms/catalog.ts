@@ -5,6 +5,7 @@ import { batch } from './catalog/batch.ts';
 import { conditionalBatch } from './catalog/conditional-batch.ts';
 import { conditionalInstance } from './catalog/conditional-instance.ts';
 import { cosine } from './catalog/cosine.ts';
+import { decorrelatedBatch } from './catalog/decorrelated-batch.ts';
 import type { Entry, NormEntry } from './catalog/entry.ts';
 import { filterResponse } from './catalog/filter-response.ts';
 import { group } from './catalog/group.ts';
@@ -52,6 +53,7 @@ export const catalog: readonly NormEntry[] = [
   conditionalBatch,
   cosine,
   mode,
+  decorrelatedBatch,
 ];
 
 /** Operations beside the norms that cases can be made of: what some norms are built with, and others may want to check. */

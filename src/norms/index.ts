@@ -48,6 +48,14 @@ export {
   type ConditionalInstanceNormOptions,
 } from './conditional-instance.ts';
 export {
+  decorrelatedBatchNorm,
+  DecorrelatedBatchNorm,
+  decorrelatedBatchNormDefinition,
+  type DecorrelatedBatchNormOptions,
+  decorrelatedBatchNormState,
+  type DecorrelatedBatchNormState,
+} from './decorrelated-batch.ts';
+export {
   filterResponseNorm,
   FilterResponseNorm,
   filterResponseNormDefinition,

@@ -24,6 +24,7 @@ const LARGER: Readonly<Record<string, number>> = {
   'sync-batch': 11 * 1024,
   // the layers they are part of, or a decomposition with derivatives of any order
   cosine: 11 * 1024,
+  'decorrelated-batch': 13 * 1024,
   'weight-demodulation': 11 * 1024,
   spectral: 13 * 1024,
   'stable-rank': 15 * 1024,
