@@ -7,6 +7,7 @@ import { sub } from '../../../src/autograd/sub.ts';
 import { transpose } from '../../../src/autograd/transpose.ts';
 import { actNorm, actNormState } from '../../../src/norms/activation.ts';
 import { batchNorm, batchNormState } from '../../../src/norms/batch.ts';
+import { decorrelatedBatchNorm } from '../../../src/norms/decorrelated-batch.ts';
 import { filterResponseNorm } from '../../../src/norms/filter-response.ts';
 import { groupNorm } from '../../../src/norms/group.ts';
 import { instanceNorm } from '../../../src/norms/instance.ts';
@@ -136,6 +137,15 @@ export const standardizing: readonly Equality[] = [
       const runningVar = fromArray(found.variance.map((v) => (Math.sqrt(v) + 1e-6) ** 2), [4]);
       return batchNorm(x, null, null, { ...state, runningMean, runningVar }, { training: false, eps: 0 });
     },
+    within: rounding,
+  },
+  {
+    norm: 'decorrelated-batch',
+    given: 'with as many groups as channels',
+    is: 'batch',
+    shapes: images,
+    left: (x) => decorrelatedBatchNorm(x, weight, bias, null, { numGroups: 4 }),
+    right: (x) => batchNorm(x, weight, bias),
     within: rounding,
   },
 ];
