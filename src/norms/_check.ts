@@ -60,3 +60,11 @@ export function checkChannels(caller: string, x: Tensor, channels: number): void
     throw new ShapeError(`${caller}: x must have ${channels} channels at axis 1, got shape ${showShape(x.shape)}`);
   }
 }
+
+/** Throws unless `numGroups` is a positive integer that divides the number of channels. */
+export function checkGroups(caller: string, numGroups: number, channels: number): void {
+  checkCount(caller, 'numGroups', numGroups);
+  if (channels % numGroups !== 0) {
+    throw new ShapeError(`${caller}: numGroups must divide the number of channels, got ${numGroups} for ${channels}`);
+  }
+}

@@ -29,6 +29,16 @@ export function moments(x: FloatArray, view: View): Moments {
   return view.inner === 1 ? columnMoments(x, view) : runMoments(x, view);
 }
 
+/**
+ * The statistics of parts of equal size put together, `[outer, channel, inner]` parts in the order of `view`: the mean
+ * of the means, and the mean of the variances plus `factor` times the variance of the means.
+ */
+export function poolMoments(parts: Moments, view: View, factor = 1): Moments {
+  const { mean, variance: between } = moments(parts.mean, view);
+  const { mean: within } = moments(parts.variance, view);
+  return { mean, variance: within.map((value, i) => value + factor * between[i]!) };
+}
+
 /** `1 / sqrt(variance + eps)`. */
 export function rstdOf(variance: ArrayLike<number>, eps: number): Float64Array {
   const rstd = new Float64Array(variance.length);

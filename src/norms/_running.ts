@@ -16,15 +16,18 @@ export function newRunning(numFeatures: number, dtype: DType): RunningStatistics
   return { runningMean: zeros([numFeatures], { dtype }), runningVar: ones([numFeatures], { dtype }) };
 }
 
-/** Throws unless the state fits x of C channels and its variances are not negative. */
-export function checkRunning(caller: string, state: RunningStatistics, x: Tensor): void {
-  const shape = [x.shape[1]!];
-  checkLike(caller, 'runningMean', state.runningMean, shape, x);
-  checkLike(caller, 'runningVar', state.runningVar, shape, x);
-  for (let c = 0; c < shape[0]!; c++) {
+/**
+ * Throws unless the state fits x of C channels and its variances are not negative. Statistics of something else than the
+ * channels of x have their own length, and names that begin with `role`.
+ */
+export function checkRunning(caller: string, state: RunningStatistics, x: Tensor, length: number = x.shape[1]!, role = ''): void {
+  const [meanName, varName] = role ? [`${role}RunningMean`, `${role}RunningVar`] : ['runningMean', 'runningVar'];
+  checkLike(caller, meanName!, state.runningMean, [length], x);
+  checkLike(caller, varName!, state.runningVar, [length], x);
+  for (let c = 0; c < length; c++) {
     if (state.runningVar.data[c]! < 0) {
       throw new RangeError(
-        `${caller}: runningVar must not be negative, got ${state.runningVar.data[c]} at channel ${c}; it is a variance`,
+        `${caller}: ${varName} must not be negative, got ${state.runningVar.data[c]} at channel ${c}; it is a variance`,
       );
     }
   }

@@ -14,7 +14,7 @@ import { like } from '../tensor/like.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { rounded } from '../tensor/walk.ts';
 import { spatialSize } from './_check.ts';
-import { type Moments, moments } from './_moments.ts';
+import { type Moments, moments, poolMoments } from './_moments.ts';
 
 /** What is averaged over: `in` the positions of each sample and channel, `ln` a sample, `bn` a channel of the batch. */
 export type Statistic = 'in' | 'ln' | 'bn';
@@ -45,10 +45,7 @@ export function pooledMoments(kind: 'ln' | 'bn', own: Moments, x: Tensor, unbias
   const [samples, channels] = x.shape as [number, number];
   const view =
     kind === 'ln' ? { outer: 1, channel: samples, inner: channels } : { outer: samples, channel: channels, inner: 1 };
-  const { mean, variance: between } = moments(own.mean, view);
-  const { mean: within } = moments(own.variance, view);
-  const factor = betweenFactor(kind, x, unbiased);
-  return { mean, variance: within.map((value, i) => value + factor * between[i]!) };
+  return poolMoments(own, view, betweenFactor(kind, x, unbiased));
 }
 
 /** Without positions an unbiased variance has to be made of the spread between: times `count / (count - 1)`. */

@@ -24,10 +24,9 @@ import { sub } from '../autograd/sub.ts';
 import { Module } from '../nn/module.ts';
 import { Parameter } from '../nn/parameter.ts';
 import { ones, type TensorOptions, zeros } from '../tensor/create.ts';
-import { ShapeError } from '../tensor/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { perChannel, scaleAndShift } from './_affine.ts';
-import { checkChannels, checkCount, checkEps, checkLike, checkRank, spatialSize } from './_check.ts';
+import { checkChannels, checkCount, checkEps, checkGroups, checkLike, checkRank, spatialSize } from './_check.ts';
 import { moments, rstdOf } from './_moments.ts';
 import { standardize, standardizeBackward, type StandardizeSaved } from './_standardize.ts';
 
@@ -129,13 +128,6 @@ export class GroupNorm extends Module {
   forward(x: Tensor): Tensor {
     checkChannels('GroupNorm', x, this.numChannels);
     return groupNorm(x, this.weight, this.bias, { numGroups: this.numGroups, eps: this.eps });
-  }
-}
-
-function checkGroups(caller: string, numGroups: number, channels: number): void {
-  checkCount(caller, 'numGroups', numGroups);
-  if (channels % numGroups !== 0) {
-    throw new ShapeError(`${caller}: numGroups must divide the number of channels, got ${numGroups} for ${channels}`);
   }
 }
 

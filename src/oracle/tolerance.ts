@@ -4,7 +4,10 @@
  * The definition runs again and again with every input and every primitive's result multiplied by 1 ± u at random, u
  * being the rounding unit of the dtype under test. What moves an element this far, rounding may move this far:
  *
- *     tolerance[i] = factor * (u * |want[i]| + spread[i])      spread: the largest change over the runs
+ *     tolerance[i] = factor * (u * |want[i]| + least + spread[i])      spread: the largest change over the runs
+ *
+ * Below the normal numbers rounding is no longer relative: there, numbers lie as far apart as the smallest one is from 0,
+ * and `least` is half of that (the tail of a softmax comes there).
  *
  * Neither one relative tolerance for all elements nor a number of ulps has this property: an element that is the
  * difference of large ones may be far off in both and still be as good as can be.
@@ -20,6 +23,9 @@ import { type Case, leaves } from './case.ts';
 
 /** The rounding units: half the distance from 1 to the next number. */
 export const unitOf: Readonly<Record<DType, number>> = { float32: 2 ** -24, float64: 2 ** -53 };
+
+/** Half the distance between the smallest numbers of float32; in float64, where half of it is none, all of it. */
+const leastOf: Readonly<Record<DType, number>> = { float32: 2 ** -150, float64: 2 ** -1074 };
 
 /** Right answers in float64 and how far each element may be off. */
 export interface Judged {
@@ -47,8 +53,9 @@ export function judged(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1
   const perturb = (data: FloatArray): void => {
     for (let i = 0; i < data.length; i++) data[i]! *= random.bits() & 1 ? 1 + step : 1 - step;
   };
+  const least = leastOf[unit > unitOf.float64 ? 'float32' : 'float64'];
   const want = answer(asked, 'definition');
-  const allowed = want.map((call) => change(call, (x) => x.data.map((value) => unit * Math.abs(value))));
+  const allowed = want.map((call) => change(call, (x) => x.data.map((value) => unit * Math.abs(value) + least)));
   const spread = want.map((call) => change(call, (x) => new Float64Array(x.data.length)));
   for (let run = 0; run < runs; run++) {
     const moved = withPerturbation(perturb, () => answer(perturbed(asked, perturb), 'definition'));

@@ -90,7 +90,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'switchable: the spread between the channels and samples is left out of pooled variances',
-    file: kernel,
+    file: 'src/norms/_moments.ts',
     find: 'value + factor * between[i]!',
     replace: 'value + 0 * factor * between[i]!',
     tests,
@@ -99,11 +99,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'switchable: pooled variances are differences of mean squares',
     file: kernel,
-    find: 'return { mean, variance: within.map((value, i) => value + factor * between[i]!) };',
-    replace: `const squares = new Float64Array(mean.length);
+    find: 'return poolMoments(own, view, betweenFactor(kind, x, unbiased));',
+    replace: `const factor = betweenFactor(kind, x, unbiased);
+  const { mean, variance } = poolMoments(own, view, factor);
+  const squares = new Float64Array(mean.length);
   const pool = Math.max(1, own.mean.length / mean.length);
   own.mean.forEach((m, s) => (squares[kind === 'ln' ? Math.floor(s / channels) : s % channels]! += Math.fround((own.variance[s]! + m * m) / pool)));
-  return { mean, variance: factor === 1 ? within.map((_, i) => squares[i]! - Math.fround(mean[i]! * mean[i]!)) : within.map((value, i) => value + factor * between[i]!) };`,
+  return { mean, variance: factor === 1 ? squares.map((square, i) => square - Math.fround(mean[i]! * mean[i]!)) : variance };`,
     tests,
     norm: 'switchable',
     note: 'the released form, in float32',

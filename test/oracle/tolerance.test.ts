@@ -66,6 +66,28 @@ test('in float64 the bounds are as small as its rounding unit', () => {
   assert.ok(Math.max(...allowed[0]!.outputs.y!.data) < 1e-14);
 });
 
+test('below the normal numbers of float32 half of the smallest one is allowed, and no more', () => {
+  const tail = (dtype: 'float32' | 'float64') => {
+    // softmax of -93 and 0, through a head of attentive norm: 4e-41
+    const tensorOf = (shape: readonly number[], data: readonly number[]) => ({ shape, data });
+    const params = {
+      weight: tensorOf([2, 1], [0, 0]),
+      bias: tensorOf([2, 1], [0, 0]),
+      attentionWeight: tensorOf([2, 1], [1, 0]),
+      attentionBias: tensorOf([2], [0, 0]),
+    };
+    const config = { backbone: 'group', numGroups: 1, attention: 'softmax', descriptor: 'mean' };
+    return caseFromJson({ norm: 'attentive', config, params, calls: [{ inputs: { x: tensorOf([1, 1, 1], [-93]) } }] }, dtype);
+  };
+  const { want, allowed } = judged(tail('float64'));
+  const got = answer(tail('float32'));
+  const [a, b] = [got, want].map((calls) => calls[0]!.outputs.attention!.data[0]!);
+  assert.ok(b! > 1e-41 && b! < 1e-40 && Math.abs(a! - b!) <= 2 ** -150);
+  assert.ok(worstOf(got, { want, allowed }).ratio <= 1);
+  const { allowed: exact } = judged(layerCase([0, 0]));
+  assert.is(exact[0]!.outputs.y!.data[0], 2 ** -150);
+});
+
 test('a case in float32 is refused: its answers would be rounded already', () => {
   assertThrows(() => judged(layerCase([1, 2, 4], 'float32')), 'TypeError', /must be in float64, got float32/);
 });
