@@ -18,7 +18,7 @@ import { mul } from '../autograd/mul.ts';
 import { relu } from '../autograd/relu.ts';
 import { rsqrt } from '../autograd/rsqrt.ts';
 import { sigmoid, sigmoidSlope } from '../autograd/sigmoid.ts';
-import { softmax } from '../autograd/softmax.ts';
+import { softmax, softmaxBackward } from '../autograd/softmax.ts';
 import { sub } from '../autograd/sub.ts';
 import { sum } from '../autograd/sum.ts';
 import { transpose } from '../autograd/transpose.ts';
@@ -167,7 +167,7 @@ export function attendBackward(da: Tensor, { stages, logits, weights, attention 
 }
 
 function activationBackward(da: Tensor, logits: Tensor, weights: Tensor, attention: AttentionActivation): Tensor {
-  if (attention === 'softmax') return mul(weights, sub(da, sum(mul(weights, da), { axis: 1, keepDims: true })));
+  if (attention === 'softmax') return softmaxBackward(da, weights, 1);
   // a (1 - a), without the cancellation of 1 - a
   if (attention === 'sigmoid') return mul(da, sigmoidSlope(logits));
   const dLogits = like(da);
