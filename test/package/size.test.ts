@@ -15,7 +15,7 @@ const LARGER: Readonly<Record<string, number>> = {
   'adaptive-instance': 10 * 1024,
   'conditional-instance': 11 * 1024,
   'conditional-batch': 13 * 1024,
-  attentive: 13 * 1024,
+  attentive: 14 * 1024,
   switchable: 11 * 1024,
   'sparse-switchable': 14 * 1024,
   // a communicator and the merging of statistics
