@@ -28,7 +28,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'group: groups that do not divide the channels are let through',
-    file: 'src/norms/group.ts',
+    file: 'src/norms/_check.ts',
     find: 'if (channels % numGroups !== 0)',
     replace: 'if (channels % numGroups < 0)',
     tests: ['norms/fused', 'norms/vectors', 'norms/group'],
