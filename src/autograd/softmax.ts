@@ -1,6 +1,7 @@
 import { like } from '../tensor/like.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { aroundAxis } from './_around-axis.ts';
+import { gate } from './gate.ts';
 import { mul } from './mul.ts';
 import { type Op, record } from './record.ts';
 import { sub } from './sub.ts';
@@ -36,5 +37,29 @@ export function softmax(x: Tensor, axis = -1): Tensor {
 
 const softmaxOp: Op<{ y: Tensor; axis: number }> = {
   name: 'softmax',
-  pullback: (dy, { y, axis }) => [mul(y, sub(dy, sum(mul(dy, y), { axis, keepDims: true })))],
+  pullback: (dy, { y, axis }) => [softmaxBackward(dy, y, axis)],
 };
+
+/**
+ * `dx = y * (dy - sum of dy * y)`, with all dy less the one of the largest y of their slice, which changes nothing as y
+ * sums to 1: where y is near 1, dy and its mean would be nearly equal, and their difference nothing but rounding.
+ */
+export function softmaxBackward(dy: Tensor, y: Tensor, axis: number): Tensor {
+  const apart = sub(dy, sum(gate(dy, largest(y, axis)), { axis, keepDims: true }));
+  return mul(y, sub(apart, sum(mul(apart, y), { axis, keepDims: true })));
+}
+
+/** 1 at the (first) largest element of each slice, 0 elsewhere. */
+function largest(y: Tensor, axis: number): Float32Array {
+  const { outer, count, inner } = aroundAxis('softmax', y.shape, axis);
+  const marks = new Float32Array(y.data.length);
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      const start = o * count * inner + i;
+      let at = start;
+      for (let j = start; j < start + count * inner; j += inner) if (y.data[j]! > y.data[at]!) at = j;
+      marks[at] = 1;
+    }
+  }
+  return marks;
+}

@@ -17,15 +17,19 @@ export function newRunning(numFeatures: number, dtype: DType): RunningStatistics
   return { runningMean: zeros([numFeatures], { dtype }), runningVar: ones([numFeatures], { dtype }) };
 }
 
-/** Throws unless the state fits x, of whose channels it is unless `shape` says something else, and no variance is negative. */
-export function checkRunning(caller: string, state: RunningStatistics, x: Tensor, shape: Shape = [x.shape[1]!]): void {
-  checkLike(caller, 'runningMean', state.runningMean, shape, x);
-  checkLike(caller, 'runningVar', state.runningVar, shape, x);
+/**
+ * Throws unless the state fits x and no variance is negative. Statistics of something else than the channels of x have
+ * their own shape, and names that begin with `role`.
+ */
+export function checkRunning(caller: string, state: RunningStatistics, x: Tensor, shape: Shape = [x.shape[1]!], role = ''): void {
+  const [meanName, varName] = role ? [`${role}RunningMean`, `${role}RunningVar`] : ['runningMean', 'runningVar'];
+  checkLike(caller, meanName!, state.runningMean, shape, x);
+  checkLike(caller, varName!, state.runningVar, shape, x);
   const channels = shape[shape.length - 1]!;
   for (let i = 0; i < state.runningVar.data.length; i++) {
     if (state.runningVar.data[i]! < 0) {
       const place = shape.length === 1 ? `channel ${i}` : `[${Math.floor(i / channels)}, ${i % channels}]`;
-      throw new RangeError(`${caller}: runningVar must not be negative, got ${state.runningVar.data[i]} at ${place}; it is a variance`);
+      throw new RangeError(`${caller}: ${varName} must not be negative, got ${state.runningVar.data[i]} at ${place}; it is a variance`);
     }
   }
 }

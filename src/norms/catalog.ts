@@ -1,6 +1,7 @@
 /** The catalogue: every norm, in the order of the documentation. Tests, documentation, oracle and command line read it. */
 import { activation } from './catalog/activation.ts';
 import { adaptiveInstance } from './catalog/adaptive-instance.ts';
+import { attentive } from './catalog/attentive.ts';
 import { batch } from './catalog/batch.ts';
 import { conditionalBatch } from './catalog/conditional-batch.ts';
 import { conditionalInstance } from './catalog/conditional-instance.ts';
@@ -51,6 +52,7 @@ export const catalog: readonly NormEntry[] = [
   sparseSwitchable,
   syncBatch,
   conditionalBatch,
+  attentive,
   cosine,
   mode,
   decorrelatedBatch,

@@ -22,6 +22,18 @@ export {
   type StyleStatisticsOptions,
 } from './adaptive-instance.ts';
 export {
+  attentiveNorm,
+  AttentiveNorm,
+  attentiveNormDefinition,
+  type AttentiveNormLayerOptions,
+  type AttentiveNormOptions,
+  type AttentiveNormOutput,
+  type AttentiveNormParameters,
+  attentiveNormState,
+  type AttentiveNormState,
+  type AttentiveNormStateOptions,
+} from './attentive.ts';
+export {
   batchNorm,
   BatchNorm,
   batchNormDefinition,

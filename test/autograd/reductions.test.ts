@@ -136,6 +136,14 @@ test('softmax neither overflows nor minds -Infinity, and NaN flows', () => {
   assert.equal(toArray(softmax(tensor([Infinity, 1]))), [NaN, NaN]);
 });
 
+test('the gradient of softmax keeps its digits where y is near 1', () => {
+  // dx = y0 y1 (dy0 - dy1), and minus that
+  const small = Math.exp(-40);
+  const [dx, other] = pulled((x) => softmax(x), [0, -40], [1, 3]) as [number, number];
+  assert.ok(Math.abs(dx + 2 * small) < 1e-15 * small, `got ${dx}`);
+  assert.ok(Math.abs(other - 2 * small) < 1e-15 * small, `got ${other}`);
+});
+
 test('the gradient of softmax is y * (dy - sum of y * dy)', () => {
   assert.equal(pulled((x) => softmax(x), [0, 0], [1, 3]), [-0.5, 0.5]);
 });

@@ -91,8 +91,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the gradient of softmax is its diagonal alone',
     file: 'src/autograd/softmax.ts',
-    find: 'mul(y, sub(dy, sum(mul(dy, y), { axis, keepDims: true })))',
-    replace: 'mul(y, sub(dy, mul(dy, y)))',
+    find: 'mul(y, sub(apart, sum(mul(apart, y), { axis, keepDims: true })))',
+    replace: 'mul(y, sub(apart, mul(apart, y)))',
+    tests: reductions,
+  },
+  {
+    name: 'the gradient of softmax is a difference that cancels where y is near 1',
+    file: 'src/autograd/softmax.ts',
+    find: 'const apart = sub(dy, sum(gate(dy, largest(y, axis)), { axis, keepDims: true }));',
+    replace: 'const apart = sub(dy, mul(0, sum(gate(dy, largest(y, axis)), { axis, keepDims: true })));',
     tests: reductions,
   },
   {

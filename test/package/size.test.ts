@@ -16,6 +16,7 @@ const LARGER: Readonly<Record<string, number>> = {
   'conditional-instance': 11 * 1024,
   'conditional-batch': 13 * 1024,
   'instance-level-meta': 12 * 1024,
+  attentive: 14 * 1024,
   switchable: 11 * 1024,
   'sparse-switchable': 14 * 1024,
   // gates, and moments that they weigh, with the primitives they are made of

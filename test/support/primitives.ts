@@ -52,7 +52,7 @@ import { scatterAdd } from '../../src/autograd/scatter-add.ts';
 import { sigmoid, sigmoidSlope } from '../../src/autograd/sigmoid.ts';
 import { silu } from '../../src/autograd/silu.ts';
 import { slice } from '../../src/autograd/slice.ts';
-import { softmax } from '../../src/autograd/softmax.ts';
+import { softmax, softmaxBackward } from '../../src/autograd/softmax.ts';
 import { softplus } from '../../src/autograd/softplus.ts';
 import { sparsemax, sparsemaxDefinition } from '../../src/autograd/sparsemax.ts';
 import { sparsestmax, sparsestmaxDefinition } from '../../src/autograd/sparsestmax.ts';
@@ -221,6 +221,7 @@ export const primitives: readonly Primitive[] = [
   { name: 'silu', f: silu, inputs: spread([3, 4]) },
   { name: 'slice', f: (x) => slice(x, 1, -6, -1, 2), inputs: spread([2, 7, 2]) },
   { name: 'softmax', f: (x) => softmax(x, 1), inputs: spread([2, 4, 3]) },
+  { name: 'softmaxBackward', f: (dy, x) => softmaxBackward(dy, softmax(x, 1), 1), inputs: spread([2, 4, 3], [2, 4, 3]) },
   { name: 'softplus', f: softplus, inputs: spread([3, 4]) },
   { name: 'sparsemax', f: (x) => sparsemax(x, 0), inputs: logits([[0, 2, 0.5], [0.2, 0, -1], [-0.3, -1, 0.2]]) },
   { name: 'sparsemaxDefinition', f: (x) => sparsemaxDefinition(x, 0), inputs: logits([[0, 2, 0.5], [0.2, 0, -1], [-0.3, -1, 0.2]]) },
