@@ -360,8 +360,15 @@ function mul(x: Tensor, by: number): Tensor {
   {
     name: 'savedBytes counts a shared array twice',
     file: 'src/autograd/saved-bytes.ts',
-    find: 'counted.add(value.buffer);\n      bytes',
+    find: 'counted.add(buffer);\n    bytes',
     replace: 'bytes',
+    tests: graph,
+  },
+  {
+    name: 'savedBytes does not look into plain objects',
+    file: 'src/autograd/record.ts',
+    find: 'Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype',
+    replace: 'Array.isArray(value) || value === saved',
     tests: graph,
   },
 ];

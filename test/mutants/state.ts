@@ -95,8 +95,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'running variances that are negative are let through',
     file: 'src/norms/_running.ts',
-    find: 'if (state.runningVar.data[c]! < 0)',
-    replace: 'if (state.runningVar.data[c]! < -Infinity)',
+    find: 'if (state.runningVar.data[i]! < 0)',
+    replace: 'if (state.runningVar.data[i]! < -Infinity)',
     tests: ['norms/vectors', 'norms/batch', 'norms/hygiene'],
     norm: 'batch,instance',
   },
