@@ -2,6 +2,7 @@
 import { activation } from './catalog/activation.ts';
 import { adaptiveInstance } from './catalog/adaptive-instance.ts';
 import { batch } from './catalog/batch.ts';
+import { batchChannel } from './catalog/batch-channel.ts';
 import { conditionalBatch } from './catalog/conditional-batch.ts';
 import { conditionalInstance } from './catalog/conditional-instance.ts';
 import { cosine } from './catalog/cosine.ts';
@@ -47,6 +48,7 @@ export const catalog: readonly NormEntry[] = [
   sparseSwitchable,
   syncBatch,
   conditionalBatch,
+  batchChannel,
   cosine,
 ];
 

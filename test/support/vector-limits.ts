@@ -17,6 +17,12 @@ const particular: Readonly<Record<string, Limit>> = {
   activation: (dtype, _found, { stateAfter }, size) =>
     // s x and the bias, which float32 rounds, cancel where the mean is large against the spread
     dtype === 'float64' ? 1e-9 * Math.max(1e-3, size) : 1e-5 * Math.max(1e-3, size) + 5e-7 * largest(stateAfter.bias),
+  'batch-channel': (dtype, { float32Error = {} }, _call, size) =>
+    // with as many groups as channels the gradient of bnBias is 0, the sum of terms that are not; with two values in a
+    // group that of x nearly is, and float32 loses what the file says
+    dtype === 'float64'
+      ? 1e-9 * Math.max(1e-3, size)
+      : Math.max(1e-4, ...Object.values(float32Error).map((error) => 20 * error)) * (1 + size),
   'filter-response': (dtype, _found, _call, size) => (dtype === 'float64' ? 1e-9 : 1e-4) * Math.max(1e-3, size),
   'local-contrast': (dtype, found, _, size) =>
     dtype === 'float64'

@@ -19,6 +19,8 @@ export interface VectorCase {
   readonly name: string;
   readonly config: Record<string, unknown>;
   readonly calls: readonly VectorCall[];
+  /** What float32 loses against float64 in the reference's own formulas, by part and name, where that is much. */
+  readonly float32Error?: Readonly<Record<string, number>>;
 }
 
 /** The slugs of norms that have vectors. */
