@@ -156,6 +156,7 @@ function sumsOf(dy: FloatArray, saved: BatchChannelSaved): BatchChannelSums {
     const first = g * size;
     const r = groupRstd[k]!;
     const w = weight ? weight.data[g]! : 1;
+    const gain = r * w;
     const start = s;
     let sum = 0;
     let along = 0;
@@ -191,11 +192,25 @@ function sumsOf(dy: FloatArray, saved: BatchChannelSaved): BatchChannelSums {
     const h = (scaled[k] = (w * sum) / (size * inner));
     const hv = (projected[k] = (w * along) / (size * inner));
     for (let c = first, row = start; c < first + size; c++, row++) {
-      const away = rowMean[row]! - mean[c]!;
-      const vHat = r * (slope[c]! * away + shift[c]! - groupMean[k]!);
+      const mu = rowMean[row]!;
+      const away = mu - mean[c]!;
+      const level = -r * (h + hv * r * (slope[c]! * away + shift[c]! - groupMean[k]!));
+      const tilt = -r * hv * r * slope[c]!;
       // sums of du and of du (x - rowMean) over the row
-      const du = r * (w * totals[c - first]! - inner * (h + hv * vHat));
-      const duAlong = r * (w * alongs[c - first]! - (rowVariance ? inner * hv * r * slope[c]! * rowVariance[row]! : 0));
+      let du = gain * totals[c - first]! + inner * level;
+      let duAlong = rowVariance ? gain * alongs[c - first]! + inner * tilt * rowVariance[row]! : 0;
+      if (inner <= 2) {
+        // two values in a group and in a channel: both stages take nearly all away, of a rounding error only if it is the
+        // same here as in dx
+        du = 0;
+        duAlong = 0;
+        for (let e = row * inner; e < (row + 1) * inner; e++) {
+          const x0 = data[e]! - mu;
+          const value = gain * dy[e]! + level + tilt * x0;
+          du += value;
+          duAlong += value * x0;
+        }
+      }
       dBnBias[c]! += du;
       dBnWeight[c]! += rstd[c]! * (duAlong + away * du);
     }
@@ -223,15 +238,15 @@ function inputGradient(dy: Tensor, saved: BatchChannelSaved, sums: BatchChannelS
       const mu = rowMean[s]!;
       const a = slope[c]!;
       const away = mu - mean[c]!;
-      let level = -r * (sums.scaled[k]! + hv * r * (a * away + shift[c]! - groupMean[k]!));
-      let tilt = -r * hv * r * a;
+      const level = -r * (sums.scaled[k]! + hv * r * (a * away + shift[c]! - groupMean[k]!));
+      const tilt = -r * hv * r * a;
       // given statistics do not move with x: their terms are 0, also where the sums are infinite
-      if (own) {
-        const bend = (rstd[c]! * sums.dBnWeight[c]!) / count;
-        level -= sums.dBnBias[c]! / count + bend * away;
-        tilt -= bend;
+      const bend = own ? (rstd[c]! * sums.dBnWeight[c]!) / count : 0;
+      const base = own ? sums.dBnBias[c]! / count + bend * away : 0;
+      for (const end = i + inner; i < end; i++) {
+        const x0 = data[i]! - mu;
+        dx[i] = a * (gain * upper[i]! + level + tilt * x0 - (base + bend * x0));
       }
-      for (const end = i + inner; i < end; i++) dx[i] = a * (gain * upper[i]! + level + tilt * (data[i]! - mu));
     }
   }
   return dx;
