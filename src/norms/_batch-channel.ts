@@ -156,7 +156,6 @@ function sumsOf(dy: FloatArray, saved: BatchChannelSaved): BatchChannelSums {
     const first = g * size;
     const r = groupRstd[k]!;
     const w = weight ? weight.data[g]! : 1;
-    const gain = r * w;
     const start = s;
     let sum = 0;
     let along = 0;
@@ -194,11 +193,11 @@ function sumsOf(dy: FloatArray, saved: BatchChannelSaved): BatchChannelSums {
     for (let c = first, row = start; c < first + size; c++, row++) {
       const mu = rowMean[row]!;
       const away = mu - mean[c]!;
-      const level = -r * (h + hv * r * (slope[c]! * away + shift[c]! - groupMean[k]!));
-      const tilt = -r * hv * r * slope[c]!;
+      const level = h + hv * r * (slope[c]! * away + shift[c]! - groupMean[k]!);
+      const tilt = hv * r * slope[c]!;
       // sums of du and of du (x - rowMean) over the row
-      let du = gain * totals[c - first]! + inner * level;
-      let duAlong = rowVariance ? gain * alongs[c - first]! + inner * tilt * rowVariance[row]! : 0;
+      let du = r * (w * totals[c - first]! - inner * level);
+      let duAlong = rowVariance ? r * (w * alongs[c - first]! - inner * tilt * rowVariance[row]!) : 0;
       if (inner <= 2) {
         // two values in a group and in a channel: both stages take nearly all away, of a rounding error only if it is the
         // same here as in dx
@@ -206,7 +205,7 @@ function sumsOf(dy: FloatArray, saved: BatchChannelSaved): BatchChannelSums {
         duAlong = 0;
         for (let e = row * inner; e < (row + 1) * inner; e++) {
           const x0 = data[e]! - mu;
-          const value = gain * dy[e]! + level + tilt * x0;
+          const value = r * (w * dy[e]! - level - tilt * x0);
           du += value;
           duAlong += value * x0;
         }
@@ -232,20 +231,20 @@ function inputGradient(dy: Tensor, saved: BatchChannelSaved, sums: BatchChannelS
   for (let k = 0, s = 0, i = 0; k < groupMean.length; k++) {
     const g = k % numGroups;
     const r = groupRstd[k]!;
-    const gain = r * (weight ? weight.data[g]! : 1);
+    const w = weight ? weight.data[g]! : 1;
     const hv = sums.projected[k]!;
     for (let c = g * size; c < (g + 1) * size; c++, s++) {
       const mu = rowMean[s]!;
       const a = slope[c]!;
       const away = mu - mean[c]!;
-      const level = -r * (sums.scaled[k]! + hv * r * (a * away + shift[c]! - groupMean[k]!));
-      const tilt = -r * hv * r * a;
+      const level = sums.scaled[k]! + hv * r * (a * away + shift[c]! - groupMean[k]!);
+      const tilt = hv * r * a;
       // given statistics do not move with x: their terms are 0, also where the sums are infinite
       const bend = own ? (rstd[c]! * sums.dBnWeight[c]!) / count : 0;
       const base = own ? sums.dBnBias[c]! / count + bend * away : 0;
       for (const end = i + inner; i < end; i++) {
         const x0 = data[i]! - mu;
-        dx[i] = a * (gain * upper[i]! + level + tilt * x0 - (base + bend * x0));
+        dx[i] = a * (r * (w * upper[i]! - level - tilt * x0) - (base + bend * x0));
       }
     }
   }

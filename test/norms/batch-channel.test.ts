@@ -103,6 +103,11 @@ test('with as many groups as channels bnBias has no effect and a gradient of 0',
   assertClose(norm(x, { numGroups: 4 }, null, double([2, -0.5, -3, 1])), y, 1e-14);
   const found = grad([y], [bnBias], { gradOutputs: [random(5, [3, 4, 5])] })[0]!;
   assert.ok(found.data.every((value) => Math.abs(value) < 1e-14));
+  // of two values it is exactly 0, as in the definition: the comparison with that one has found this case
+  const row = double([[[0, 1]]]);
+  const single = leaf(double([0]));
+  const pair = batchChannelNorm(row, double([18 / 16]), single, double([3 / 16]), null, null, { numGroups: 1, eps: 1, bnEps: 2 ** -10 });
+  assert.is(grad([pair], [single], { gradOutputs: [double([[[14, -15]]])] })[0]!.data[0], 0);
 });
 
 test("each group's values have mean 0, and a mean square of s / (s + eps) of their variance s before", () => {
