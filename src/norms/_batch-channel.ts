@@ -104,8 +104,7 @@ export function batchChannel(saved: BatchChannelSaved): Tensor {
 }
 
 /**
- * The gradients of x, bnWeight, bnBias, weight and bias; null where `needs` is false. With L values in a group, M in a
- * channel,
+ * The gradients of x, bnWeight, bnBias, weight and bias; null where `needs` is false. With M values in a channel,
  *
  *     h  = dy weight                  du = groupRstd (h - mean(h) - vHat mean(h vHat))       means over the group
  *     dBias = sum dy                  dWeight = sum dy vHat                                  of each group
