@@ -3,6 +3,7 @@ import { activation } from './catalog/activation.ts';
 import { adaptiveInstance } from './catalog/adaptive-instance.ts';
 import { attentive } from './catalog/attentive.ts';
 import { batch } from './catalog/batch.ts';
+import { batchChannel } from './catalog/batch-channel.ts';
 import { conditionalBatch } from './catalog/conditional-batch.ts';
 import { conditionalInstance } from './catalog/conditional-instance.ts';
 import { cosine } from './catalog/cosine.ts';
@@ -53,6 +54,7 @@ export const catalog: readonly NormEntry[] = [
   syncBatch,
   conditionalBatch,
   attentive,
+  batchChannel,
   cosine,
   mode,
   decorrelatedBatch,

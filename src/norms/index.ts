@@ -42,6 +42,15 @@ export {
   type BatchNormState,
 } from './batch.ts';
 export {
+  batchChannelNorm,
+  BatchChannelNorm,
+  batchChannelNormDefinition,
+  type BatchChannelNormLayerOptions,
+  type BatchChannelNormOptions,
+  batchChannelNormState,
+  type BatchChannelNormState,
+} from './batch-channel.ts';
+export {
   type BatchCondition,
   conditionalBatchNorm,
   ConditionalBatchNorm,

@@ -104,9 +104,9 @@ export interface Entry {
   readonly sets?: readonly string[];
   /**
    * Whether the published gradient of a training call takes the state that the call moves for a constant. It is then
-   * the derivative of the same call in evaluation. Default false.
+   * the derivative of the same call in evaluation, with the state that was used. Default false.
    */
-  readonly heldState?: boolean;
+  readonly heldState?: boolean | ((config: Call['config']) => boolean);
   /**
    * Parameters of which a call holds several copies, by the names of the copies: each has a gradient of its own, and the
    * parameter's is their sum.
