@@ -1,5 +1,7 @@
 /** Equalities of the norms that learn how to normalize. */
 import { add } from '../../../src/autograd/add.ts';
+import { reshape } from '../../../src/autograd/reshape.ts';
+import { attentiveNorm } from '../../../src/norms/attentive.ts';
 import { batchNorm } from '../../../src/norms/batch.ts';
 import { groupNorm } from '../../../src/norms/group.ts';
 import { instanceNorm } from '../../../src/norms/instance.ts';
@@ -20,6 +22,34 @@ const alone: readonly { name: 'in' | 'ln' | 'bn'; is: string; as?: string; run: 
   { name: 'in', is: 'instance', run: (x) => instanceNorm(x, weight, bias) },
   { name: 'ln', is: 'group', as: 'with one group', run: (x) => groupNorm(x, weight, bias, { numGroups: 1 }) },
   { name: 'bn', is: 'batch', run: (x) => batchNorm(x, weight, bias) },
+];
+
+/** Attentive norm with one component and a softmax, whose weight is then 1 whatever the head says. */
+const attentive = (x: Tensor, options: { backbone: 'batch' } | { backbone: 'group'; numGroups: number }): Tensor => {
+  const component = { weight: reshape(weight, [1, 4]), bias: reshape(bias, [1, 4]) };
+  const head = { attentionWeight: numbers(36, 1, 4), attentionBias: numbers(37, 1) };
+  return attentiveNorm(x, { ...component, ...head }, null, { ...options, attention: 'softmax', attentionNorm: 'none' }).y;
+};
+
+const attending: readonly Equality[] = [
+  {
+    norm: 'attentive',
+    given: "with one component and `attention: 'softmax'`",
+    is: 'batch',
+    shapes: images,
+    left: (x) => attentive(x, { backbone: 'batch' }),
+    right: (x) => batchNorm(x, weight, bias),
+    within: rounding,
+  },
+  {
+    norm: 'attentive',
+    given: "with one component, `attention: 'softmax'` and `backbone: 'group'`",
+    is: 'group',
+    shapes: images,
+    left: (x) => attentive(x, { backbone: 'group', numGroups: 2 }),
+    right: (x) => groupNorm(x, weight, bias, { numGroups: 2 }),
+    within: rounding,
+  },
 ];
 
 /** Instance-level meta norm whose decoders give nothing: a scale of 1/2 and no shift. */
@@ -148,6 +178,7 @@ export const learned: readonly Equality[] = [
       within: rounding,
     }),
   ),
+  ...attending,
   ...metaWithoutCode,
   ...modes,
 ];

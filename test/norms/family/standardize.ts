@@ -7,6 +7,7 @@ import { sub } from '../../../src/autograd/sub.ts';
 import { transpose } from '../../../src/autograd/transpose.ts';
 import { actNorm, actNormState } from '../../../src/norms/activation.ts';
 import { batchNorm, batchNormState } from '../../../src/norms/batch.ts';
+import { batchChannelNorm, batchChannelNormState } from '../../../src/norms/batch-channel.ts';
 import { decorrelatedBatchNorm } from '../../../src/norms/decorrelated-batch.ts';
 import { filterResponseNorm } from '../../../src/norms/filter-response.ts';
 import { groupNorm } from '../../../src/norms/group.ts';
@@ -16,7 +17,7 @@ import { rmsNorm } from '../../../src/norms/rms.ts';
 import { syncBatchNorm } from '../../../src/norms/sync-batch.ts';
 import { virtualBatchNorm } from '../../../src/norms/virtual-batch.ts';
 import { moments } from '../../../src/norms/_moments.ts';
-import { fromArray, ones, zeros } from '../../../src/tensor/create.ts';
+import { fromArray, full, ones, zeros } from '../../../src/tensor/create.ts';
 import type { Tensor } from '../../../src/tensor/tensor.ts';
 import { type Equality, images, matrices, numbers, rounding, single } from './equality.ts';
 
@@ -146,6 +147,29 @@ export const standardizing: readonly Equality[] = [
     shapes: images,
     left: (x) => decorrelatedBatchNorm(x, weight, bias, null, { numGroups: 4 }),
     right: (x) => batchNorm(x, weight, bias),
+    within: rounding,
+  },
+  {
+    norm: 'batch-channel',
+    given: 'with the same weight and bias for all groups',
+    is: 'group',
+    as: 'of [batch](norms/batch.md) with `bnWeight` and `bnBias`',
+    shapes: images,
+    left: (x) => batchChannelNorm(x, weight, bias, full([2], 0.75, float64), full([2], -0.5, float64), null, { numGroups: 2 }),
+    right: (x) =>
+      groupNorm(batchNorm(x, weight, bias), full([4], 0.75, float64), full([4], -0.5, float64), { numGroups: 2 }),
+    within: rounding,
+  },
+  {
+    norm: 'batch-channel',
+    given: 'with estimates of mean 0 and variance 1, `estimate: true`, `movingSpeed: 0` and `bnEps: 0`',
+    is: 'group',
+    shapes: images,
+    left: (x) => {
+      const options = { numGroups: 2, estimate: true, movingSpeed: 0, bnEps: 0 };
+      return batchChannelNorm(x, null, null, null, null, batchChannelNormState(4, float64), options);
+    },
+    right: (x) => groupNorm(x, null, null, { numGroups: 2 }),
     within: rounding,
   },
 ];
