@@ -25,6 +25,11 @@ export interface Op<Saved extends object> {
   readonly definition?: (inputs: readonly (Tensor | null)[], saved: Saved) => Tensor | readonly Tensor[];
   /** True when results are copies of inputs, with no rounding: moves, slices, selections. */
   readonly exact?: boolean;
+  /**
+   * True when the pullback changes state, as a published backward that is no derivative may. It runs once for each
+   * graph: a second pass over it is refused, and so is `createGraph`, before anything is changed.
+   */
+  readonly once?: boolean;
 }
 
 /** An edge of the graph, towards the inputs: an output of an earlier node, a leaf that wants a gradient, or nothing. */
@@ -40,6 +45,8 @@ export class Node {
   inputs: readonly Edge[];
   /** null once freed */
   saved: object | null;
+  /** whether the pullback has run; noted for those that run once */
+  spent = false;
   /** the saved tensors, to notice later writes into them */
   readonly kept: readonly { readonly storage: Tensor['storage']; readonly version: number; readonly buffer: ArrayBufferLike }[];
 

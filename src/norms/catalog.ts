@@ -12,6 +12,7 @@ import { instance } from './catalog/instance.ts';
 import { layer } from './catalog/layer.ts';
 import { localContrast } from './catalog/local-contrast.ts';
 import { localResponse } from './catalog/local-response.ts';
+import { online } from './catalog/online.ts';
 import { opSparsemax } from './catalog/op-sparsemax.ts';
 import { opSparsestmax } from './catalog/op-sparsestmax.ts';
 import { rms } from './catalog/rms.ts';
@@ -34,6 +35,7 @@ export const catalog: readonly NormEntry[] = [
   filterResponse,
   activation,
   virtualBatch,
+  online,
   adaptiveInstance,
   localResponse,
   localContrast,

@@ -75,6 +75,15 @@ export {
   localResponseNormDefinition,
   type LocalResponseNormOptions,
 } from './local-response.ts';
+export {
+  onlineNorm,
+  OnlineNorm,
+  onlineNormDefinition,
+  type OnlineNormLayerOptions,
+  type OnlineNormOptions,
+  onlineNormState,
+  type OnlineNormState,
+} from './online.ts';
 export { rmsNorm, RMSNorm, rmsNormDefinition, type RMSNormOptions } from './rms.ts';
 export {
   sparseSwitchableNorm,
