@@ -5,20 +5,30 @@ import { suite } from 'uvu';
 import { grad } from '../../src/autograd/backward.ts';
 import { noGrad } from '../../src/autograd/record.ts';
 import { gradcheck, type GradcheckResult } from '../../src/autograd/gradcheck.ts';
-import type { Form } from '../../src/norms/catalog/entry.ts';
+import type { Entry, Form, Mode } from '../../src/norms/catalog/entry.ts';
 import { leaves } from '../../src/oracle/case.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { listed } from '../support/listed.ts';
 import { type NormCase, normCases } from '../support/norm-case.ts';
 import { check } from '../support/property.ts';
+import { replayed } from '../support/replayed.ts';
 
 const test = suite('gradcheck of norms');
 
-/** The norm as a function of its parameters and inputs, with the state as it is before the first call. */
-function functionOf(found: NormCase, form: Form) {
-  const { entry, config, params, state, calls } = found.toCase('float64');
+/** The mode of a call in which the gradient is the derivative. */
+function modeOf({ heldState, published }: Entry, mode: Mode): Mode {
+  return heldState || published ? 'eval' : mode;
+}
+
+/**
+ * The norm as a function of its parameters and inputs, with the state as it is before the first call; with other options
+ * and in another mode than the case where they are given.
+ */
+function functionOf(found: NormCase, form: Form, other: { config?: object; mode?: Mode } = {}) {
+  const { entry, params, state, calls, ...rest } = found.toCase('float64');
   const { op, inputs, gradOutputs } = calls[0]!;
-  const mode = entry.heldState ? 'eval' : calls[0]!.mode;
+  const config = { ...rest.config, ...other.config };
+  const mode = other.mode ?? modeOf(entry, calls[0]!.mode);
   const weights = leaves(params, (name) => !entry.frozen?.(config).includes(name));
   const running = leaves(state, false);
   const once = { config, params: weights, state: running, mode, ...(op !== undefined && { op }), inputs };
@@ -41,7 +51,7 @@ function functionOf(found: NormCase, form: Form) {
 function smooth(found: NormCase): boolean {
   const { entry, config, params, state, calls } = found.toCase('float64');
   const { op, inputs } = calls[0]!;
-  const mode = entry.heldState ? 'eval' : calls[0]!.mode;
+  const mode = modeOf(entry, calls[0]!.mode);
   return entry.smooth?.({ config, params, state, mode, ...(op !== undefined && { op }), inputs }) ?? true;
 }
 
@@ -52,8 +62,9 @@ function judge(result: GradcheckResult, counts: { total: number; inconclusive: n
 }
 
 for (const entry of listed) {
+  const where = entry.published ? ' in evaluation' : '';
   for (const form of ['fused', 'definition'] as const) {
-    test(`${entry.slug}: the gradient of the ${form} form is its derivative`, () => {
+    test(`${entry.slug}: the gradient of the ${form} form is its derivative${where}`, () => {
       const counts = { total: 0, inconclusive: 0 };
       check(
         fc.property(normCases(entry, { fits: smooth }), (found) => {
@@ -64,9 +75,23 @@ for (const entry of listed) {
       );
       assert.ok(counts.inconclusive <= Math.max(1, 0.02 * counts.total), `${counts.inconclusive} of ${counts.total} inconclusive`);
     });
+
+    if (!entry.published) continue;
+    const { exactWith } = entry.published;
+    test(`${entry.slug}: the published gradient of the ${form} form in training is the derivative with ${JSON.stringify(exactWith)}`, () => {
+      const counts = { total: 0, inconclusive: 0 };
+      check(
+        fc.property(normCases(entry, { fits: smooth }), (found) => {
+          const { f, given, spread } = functionOf(found, form, { config: exactWith, mode: 'train' });
+          judge(gradcheck(replayed(f), given, { spread, directions: 1 }), counts);
+        }),
+        { runs: 10 },
+      );
+      assert.ok(counts.inconclusive <= 1, `${counts.inconclusive} of ${counts.total} inconclusive`);
+    });
   }
 
-  test(`${entry.slug}: the second derivative is the derivative of the gradient`, () => {
+  test(`${entry.slug}: the second derivative is the derivative of the gradient${where}`, () => {
     const counts = { total: 0, inconclusive: 0 };
     check(
       fc.property(normCases(entry, { among: ['benign', 'outlier'], fits: smooth }), (found) => {
