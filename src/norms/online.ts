@@ -109,7 +109,7 @@ export function onlineNormDefinition(
  * ```ts
  * const state = onlineNormState(1);
  * const options = { alphaFwd: 0.5, eps: 0 };
- * toArray(onlineNorm(tensor([[2], [2], [2]]), null, null, state, options)); // [[2], [0.8164966], [0.4923660]]
+ * toArray(onlineNorm(tensor([[2], [2], [2]]), null, null, state, options)); // [[2], [0.8164966], [0.5]]
  * toArray(state.runningMean); // [1.75]
  * ```
  */
