@@ -167,7 +167,11 @@ test('with alphaBkw 1 the gradient is the derivative with the statistics held, a
       const dx = grad([y], [input], { gradOutputs: [dy] })[0]!;
       const size = Math.max(...dx.data.map(Math.abs));
       dx.data.forEach((value, i) => assert.ok(Math.abs(value - got.dx.data[i]!) <= 1e-9 * (1e-6 + size)));
-      assert.ok(size === 0 || state.errorMean.data.some((value) => value !== -0.5));
+      for (let c = 0; c < channels; c++) {
+        const given = (got.dx.data as Float64Array).filter((_, i) => Math.floor(i / inner) % channels === c);
+        const want = given.reduce((a, b) => a + b, 0) / inner;
+        assert.ok(Math.abs(state.errorMean.data[c]! + 0.5 - want) <= 1e-13 * (1 + samples * size));
+      }
     }),
   );
 });
@@ -286,6 +290,17 @@ test('layer scaling is RMS norm of each sample or block of channels, of mean squ
   assertClose(fromArray(blocks.data, [6, 10]), rows, 1e-14);
   const clamped = onlineNorm(x, null, null, stateOf(4), { clampValue: 1.5 });
   assert.equal([...clamped.data], Array.from(u.data, (value) => Math.min(Math.max(value, -1.5), 1.5)));
+});
+
+test('layer scaling makes a value that is alone in its block almost its sign, with next to no gradient', () => {
+  for (const norm of [onlineNorm, onlineNormDefinition]) {
+    const x = copy(double([[3], [-2]]), { requiresGrad: true });
+    const state = stateOf(1, { runningMean: 0, runningVar: 1, errorMean: 0, errorProj: 0 });
+    const y = norm(x, null, null, state, { alphaFwd: 1, alphaBkw: 1, eps: 0, ecm: 'layerScaling' });
+    const root = [Math.sqrt(9 + 1e-5), Math.sqrt(4 + 1e-5)] as const;
+    assertClose(y, [[3 / root[0]], [-2 / root[1]]], 1e-15);
+    assertClose(grad([y], [x], { gradOutputs: [ones([2, 1], float64)] })[0]!, [[1e-5 / root[0] ** 3], [1e-5 / root[1] ** 3]], 1e-15);
+  }
 });
 
 test('after many samples of a stationary stream the results have mean 0 and variance 1', () => {

@@ -1,4 +1,7 @@
 /** Online norm in the catalogue. */
+import type { Tensor } from '../../tensor/tensor.ts';
+import { spatialSize } from '../_check.ts';
+import { checkCompanion } from '../_companion.ts';
 import { OnlineNorm, onlineNorm, onlineNormDefinition, type OnlineNormOptions, type OnlineNormState } from '../online.ts';
 import { axesOf, epsChoices, extents, spatialNames } from './choices.ts';
 import { type Call, type Mode, type NormEntry, pick } from './entry.ts';
@@ -39,12 +42,13 @@ z = min(max(y, -clampValue), clampValue)  or  y / sqrt(mean(y^2) + lsEps)  or  y
   },
   smooth({ config, params, state, inputs }) {
     const options = optionsOf(config);
-    const { ecm = 'clamp', clampValue = 5 } = options;
-    if (ecm !== 'clamp') return true;
     const { weight = null, bias = null } = params;
     const given = { ...options, ecm: 'none', training: false } as const;
     const u = onlineNorm(inputs.x!, weight, bias, state as unknown as OnlineNormState, given);
-    return u.data.every((value) => Math.abs(Math.abs(value) - clampValue) > 2 ** -10);
+    const { ecm, clampValue, length } = checkCompanion('online', options, u.shape[1]!, spatialSize(u));
+    if (ecm === 'clamp') return u.data.every((value) => Math.abs(Math.abs(value) - clampValue) > 2 ** -10);
+    // layer scaling makes a value that is alone in its block almost its sign, whose slope is lost in rounding
+    return ecm === 'none' || u.data.every((value, i) => value === 0 || !isAlone(u, i - (i % length), length));
   },
   draw(choose) {
     return {
@@ -84,6 +88,11 @@ z = min(max(y, -clampValue), clampValue)  or  y / sqrt(mean(y^2) + lsEps)  or  y
   },
   classifier: (channels) => new OnlineNorm(channels),
 };
+
+/** Whether a block has one value that is not 0. */
+function isAlone({ data }: Tensor, start: number, length: number): boolean {
+  return data.subarray(start, start + length).filter((value) => value !== 0).length === 1;
+}
 
 function optionsOf(config: Call['config']): OnlineNormOptions {
   return pick<OnlineNormOptions>(config, ['alphaFwd', 'alphaBkw', 'eps', 'ecm', 'clampValue', 'lsEps', 'lsGroupSize']);
