@@ -34,8 +34,8 @@ export interface GradOptions extends BackwardOptions {
  * scalar, and the weight is 1. The graph is freed unless `retainGraph` is set.
  *
  * Throws a ShapeError when `dy` does not have the shape of `y`, and an Error when `y` depends on no leaf that
- * requires a gradient, when the graph has been freed, or when a saved value has been overwritten. In each of these
- * cases no gradient is changed.
+ * requires a gradient, when the graph has been freed, when a saved value has been overwritten, or when an operation
+ * whose backward moves state would run again or be differentiated. In each of these cases nothing is changed.
  * @example
  * ```ts
  * const x = tensor([1, 2, 3], { requiresGrad: true });
@@ -167,6 +167,7 @@ function run(
     edge !== null && (!targets || targets.has(keyOf(edge)) || (!(edge instanceof Tensor) && wanted.has(edge.node as Node)));
   for (let i = order.length - 1; i >= 0; i--) if (order[i]!.inputs.some(wants)) wanted.add(order[i]!);
   for (const node of order) {
+    if (node.op.moves && (wanted.has(node) || !node.saved)) checkOnce(caller, node, createGraph);
     if (!node.saved) {
       throw new Error(
         `${caller}: the graph has been freed by an earlier backward (at ${node.op.name}); pass { retainGraph: true } to it`,
@@ -226,6 +227,7 @@ function visit(
   const needs = node.inputs.map(wants);
   const dys = node.outputs.map((shape, i) => slot[i]?.value ?? zeros(shape, { dtype: node.dtype }));
   const { op } = node;
+  if (op.moves) node.spent = true;
   const gradients =
     createGraph && op.definition
       ? throughDefinition(node, dys, needs)
@@ -274,6 +276,21 @@ function merge(before: Gradient | undefined, more: Gradient, createGraph: boolea
   const from = more.value.data;
   for (let i = 0; i < into.length; i++) into[i]! += from[i]!;
   return target;
+}
+
+function checkOnce(caller: string, { op, spent }: Node, createGraph: boolean): void {
+  if (spent) {
+    throw new Error(
+      `${caller}: ${op.name} goes backward once for each forward, because its backward moves state, and this graph has ` +
+        'been through; run the forward again, or add the losses up and go backward once',
+    );
+  }
+  if (createGraph) {
+    throw new Error(
+      `${caller}: ${op.name} has no higher derivative, because its backward moves state and is no derivative; ` +
+        'leave createGraph out, or take it in evaluation',
+    );
+  }
 }
 
 function checkVersions(caller: string, node: Node): void {

@@ -25,6 +25,12 @@ export interface Op<Saved extends object> {
   readonly definition?: (inputs: readonly (Tensor | null)[], saved: Saved) => Tensor | readonly Tensor[];
   /** True when results are copies of inputs, with no rounding: moves, slices, selections. */
   readonly exact?: boolean;
+  /**
+   * Names of saved values that are state which the pullback changes, as a published backward that is no derivative may.
+   * It then runs once for each graph: a second pass over it is refused, and so is `createGraph`, before anything is
+   * changed. Such state is not kept alive by the graph, and others may write to it between forward and backward.
+   */
+  readonly moves?: readonly string[];
 }
 
 /** An edge of the graph, towards the inputs: an output of an earlier node, a leaf that wants a gradient, or nothing. */
@@ -40,6 +46,8 @@ export class Node {
   inputs: readonly Edge[];
   /** null once freed */
   saved: object | null;
+  /** whether the pullback has run; noted for those that run once */
+  spent = false;
   /** the saved tensors, to notice later writes into them */
   readonly kept: readonly { readonly storage: Tensor['storage']; readonly version: number; readonly buffer: ArrayBufferLike }[];
 
@@ -49,7 +57,7 @@ export class Node {
     this.saved = saved;
     this.outputs = outputs.map((y) => y.shape);
     this.dtype = outputs[0]!.dtype;
-    this.kept = heldBy(saved).flatMap((held) =>
+    this.kept = heldBy(this).flatMap((held) =>
       held instanceof Tensor ? [{ storage: held.storage, version: held.storage.version, buffer: held.data.buffer }] : [],
     );
   }
@@ -169,10 +177,13 @@ export function detach(x: Tensor): Tensor {
   return new Tensor(x.data, x.shape, false, x.storage);
 }
 
-/** The tensors and typed arrays among the saved values, also in lists and in plain objects such as `{ mean, rstd }`. */
-export function heldBy(saved: object): (Tensor | ArrayBufferView)[] {
+/**
+ * The tensors and typed arrays that a node keeps: those among its saved values, also in lists and in plain objects such
+ * as `{ mean, rstd }`, but for the state that its pullback moves.
+ */
+export function heldBy({ op: { moves = [] }, saved }: Pick<Node, 'op' | 'saved'>): (Tensor | ArrayBufferView)[] {
   const found: (Tensor | ArrayBufferView)[] = [];
-  const pending: unknown[] = [saved];
+  const pending: unknown[] = Object.entries(saved ?? {}).flatMap(([name, value]) => (moves.includes(name) ? [] : [value]));
   while (pending.length > 0) {
     const value = pending.pop();
     if (value instanceof Tensor || ArrayBuffer.isView(value)) found.push(value);

@@ -25,7 +25,7 @@ export function savedBytes(y: Tensor, { except = [] }: { except?: Iterable<Tenso
     const node = pending.pop()!;
     if (visited.has(node)) continue;
     visited.add(node);
-    if (node.saved) for (const held of heldBy(node.saved)) count(held instanceof Tensor ? held.data : held);
+    for (const held of heldBy(node)) count(held instanceof Tensor ? held.data : held);
     for (const edge of node.inputs) if (edge && !(edge instanceof Tensor)) pending.push(edge.node as Node);
   }
   return bytes;

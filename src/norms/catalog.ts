@@ -17,6 +17,7 @@ import { layer } from './catalog/layer.ts';
 import { localContrast } from './catalog/local-contrast.ts';
 import { localResponse } from './catalog/local-response.ts';
 import { mode } from './catalog/mode.ts';
+import { online } from './catalog/online.ts';
 import { opSparsemax } from './catalog/op-sparsemax.ts';
 import { opSparsestmax } from './catalog/op-sparsestmax.ts';
 import { rms } from './catalog/rms.ts';
@@ -39,6 +40,7 @@ export const catalog: readonly NormEntry[] = [
   filterResponse,
   activation,
   virtualBatch,
+  online,
   adaptiveInstance,
   localResponse,
   localContrast,

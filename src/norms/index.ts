@@ -122,6 +122,15 @@ export {
   type ModeNormState,
   type ModeVariant,
 } from './mode.ts';
+export {
+  onlineNorm,
+  OnlineNorm,
+  onlineNormDefinition,
+  type OnlineNormLayerOptions,
+  type OnlineNormOptions,
+  onlineNormState,
+  type OnlineNormState,
+} from './online.ts';
 export { rmsNorm, RMSNorm, rmsNormDefinition, type RMSNormOptions } from './rms.ts';
 export {
   sparseSwitchableNorm,

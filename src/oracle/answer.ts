@@ -12,6 +12,7 @@ export interface Answer {
   readonly outputs: Tensors;
   /** Gradients of the inputs and parameters, of the outputs weighted by the case's gradOutputs; empty without them. */
   readonly grads: Tensors;
+  /** After the backward too, which some norms move state in. */
   readonly stateAfter: Tensors;
 }
 

@@ -55,6 +55,32 @@ test('a pullback of plain loops is used for first derivatives, the definition fo
   assert.equal([item(first!), item(second!), item(grad([second!], [x])[0]!)], [12, 12, 6]);
 });
 
+test('an operation whose pullback moves state runs it once for each graph, and what is refused moves nothing', () => {
+  let count = 0;
+  const countingOp: Op<object> = { name: 'counting', moves: [], pullback: (dy) => (count++, [dy]) };
+  const counting = (x: Tensor): Tensor => record(countingOp, [x], {}, copy(x));
+  const x = leaf([2]);
+  const [inner, outer] = [counting(x), (y: Tensor): Tensor => counting(square(y))];
+  assertThrows(() => grad([outer(inner)], [x], { createGraph: true }), 'Error', /counting has no higher derivative, .*leave createGraph out/);
+  assert.is(count, 0);
+  backward(inner, undefined, { retainGraph: true });
+  // the second operation has not run yet, but the first one, below it, has
+  const later = outer(inner);
+  for (const options of [{}, { retainGraph: true }]) {
+    assertThrows(() => backward(later, undefined, options), 'Error', /counting goes backward once for each forward/);
+    assertThrows(() => backward(inner, undefined, options), 'Error', /counting goes backward once for each forward/);
+  }
+  assert.is(count, 1);
+  // a pass that does not come by is none of its business, and one after it has been freed says why
+  const y = square(counting(x));
+  backward(y);
+  assert.is(count, 2);
+  const freed = counting(x);
+  backward(freed);
+  assertThrows(() => backward(freed), 'Error', /counting goes backward once for each forward/);
+  assert.equal(toArray(x.grad!), [1 + 4 + 1]);
+});
+
 test('an absent input gets no gradient, and one that needs none is not asked for', () => {
   const x = leaf([2]);
   backward(fusedCube(x, tensor([1])));

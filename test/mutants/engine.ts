@@ -368,7 +368,7 @@ function mul(x: Tensor, by: number): Tensor {
     name: 'savedBytes does not look into plain objects',
     file: 'src/autograd/record.ts',
     find: 'Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype',
-    replace: 'Array.isArray(value) || value === saved',
+    replace: 'Array.isArray(value)',
     tests: graph,
   },
 ];

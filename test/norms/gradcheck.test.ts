@@ -13,20 +13,25 @@ import { assertClose } from '../support/assertions.ts';
 import { listed } from '../support/listed.ts';
 import { type NormCase, normCases } from '../support/norm-case.ts';
 import { check } from '../support/property.ts';
+import { replayed } from '../support/replayed.ts';
 
 const test = suite('gradcheck of norms');
 
-/** The mode of the first call; evaluation where the gradient of a training call takes the moved state for a constant. */
-function modeOf({ entry, plan: { config, modes } }: NormCase): Mode {
-  const { heldState = false } = entry;
-  return (typeof heldState === 'function' ? heldState(config) : heldState) ? 'eval' : modes[0]!;
+/** The mode of the first call; evaluation where the gradient of a training call is not the derivative of that call. */
+function modeOf({ entry: { heldState = false, published }, plan: { config, modes } }: NormCase): Mode {
+  const held = typeof heldState === 'function' ? heldState(config) : heldState;
+  return held || published ? 'eval' : modes[0]!;
 }
 
-/** The norm as a function of its parameters and inputs, with the state as it is before the first call. */
-function functionOf(found: NormCase, form: Form) {
-  const { entry, config, params, state, calls } = found.toCase('float64');
+/**
+ * The norm as a function of its parameters and inputs, with the state as it is before the first call; with other options
+ * and in another mode than the case where they are given.
+ */
+function functionOf(found: NormCase, form: Form, other: { config?: object; mode?: Mode } = {}) {
+  const { entry, params, state, calls, ...rest } = found.toCase('float64');
   const { op, inputs, gradOutputs } = calls[0]!;
-  const mode = modeOf(found);
+  const config = { ...rest.config, ...other.config };
+  const mode = other.mode ?? modeOf(found);
   const weights = leaves(params, (name) => !entry.frozen?.(config).includes(name));
   const running = leaves(state, false);
   const once = { config, params: weights, state: running, mode, ...(op !== undefined && { op }), inputs };
@@ -70,8 +75,9 @@ function judge(result: GradcheckResult, counts: { total: number; inconclusive: n
 }
 
 for (const entry of listed) {
+  const where = entry.published ? ' in evaluation' : '';
   for (const form of ['fused', 'definition'] as const) {
-    test(`${entry.slug}: the gradient of the ${form} form is its derivative`, () => {
+    test(`${entry.slug}: the gradient of the ${form} form is its derivative${where}`, () => {
       const counts = { total: 0, inconclusive: 0 };
       check(
         fc.property(normCases(entry, { fits: smooth }), (found) => {
@@ -82,9 +88,23 @@ for (const entry of listed) {
       );
       assert.ok(counts.inconclusive <= Math.max(1, 0.02 * counts.total), `${counts.inconclusive} of ${counts.total} inconclusive`);
     });
+
+    if (!entry.published) continue;
+    const { exactWith } = entry.published;
+    test(`${entry.slug}: the published gradient of the ${form} form in training is the derivative with ${JSON.stringify(exactWith)}`, () => {
+      const counts = { total: 0, inconclusive: 0 };
+      check(
+        fc.property(normCases(entry, { fits: smooth }), (found) => {
+          const { f, given, spread } = functionOf(found, form, { config: exactWith, mode: 'train' });
+          judge(gradcheck(replayed(f), given, { spread, directions: 1 }), counts);
+        }),
+        { runs: 10 },
+      );
+      assert.ok(counts.inconclusive <= 1, `${counts.inconclusive} of ${counts.total} inconclusive`);
+    });
   }
 
-  test(`${entry.slug}: the gradient that can be differentiated again is the plain one`, () => {
+  test(`${entry.slug}: the gradient that can be differentiated again is the plain one${where}`, () => {
     check(
       fc.property(normCases(entry, { among: ['benign', 'outlier'], fits: smooth }), (found) => {
         const { f, given, weights } = functionOf(found, 'fused');
@@ -96,7 +116,7 @@ for (const entry of listed) {
     );
   });
 
-  test(`${entry.slug}: the second derivative is the derivative of the gradient`, () => {
+  test(`${entry.slug}: the second derivative is the derivative of the gradient${where}`, () => {
     const counts = { total: 0, inconclusive: 0 };
     check(
       fc.property(normCases(entry, { among: ['benign', 'outlier'], fits: smooth }), (found) => {

@@ -7,9 +7,10 @@ import { add } from '../../src/autograd/add.ts';
 import { mul } from '../../src/autograd/mul.ts';
 import { noGrad } from '../../src/autograd/record.ts';
 import { sum } from '../../src/autograd/sum.ts';
-import type { Form, Tensors } from '../../src/norms/catalog/entry.ts';
+import type { Form, Mode, Tensors } from '../../src/norms/catalog/entry.ts';
 import { type Case, leaves } from '../../src/oracle/case.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { assertThrows } from '../support/assertions.ts';
 import { listed } from '../support/listed.ts';
 import { normCases } from '../support/norm-case.ts';
 import { check } from '../support/property.ts';
@@ -26,6 +27,11 @@ function called({ entry, config, params, state, calls }: Case, form: Form, index
   const terms = Object.entries(outputs).map(([name, y]) => sum(mul(y, gradOutputs[name]!)));
   const wanted = Object.values({ ...weights, ...given }).filter((x) => x.requiresGrad);
   return { weights, given, running, outputs, loss: terms.reduce((a, b) => add(a, b)), wanted };
+}
+
+/** A case with all its calls in one mode. */
+function inMode(asked: Case, mode: Mode): Case {
+  return { ...asked, calls: asked.calls.map((call) => ({ ...call, mode })) };
 }
 
 function bits(x: Tensor): string {
@@ -73,10 +79,12 @@ for (const entry of listed) {
       );
     });
 
-    test(title('a second backward of the same graph gives the same bits, and gradients accumulate'), () => {
+    const again = 'a second backward of the same graph gives the same bits, and gradients accumulate';
+    test(title(entry.published ? `in evaluation, ${again}` : again), () => {
       check(
         fc.property(normCases(entry), (found) => {
-          const { loss, wanted } = called(found.toCase('float64'), form);
+          const asked = found.toCase('float64');
+          const { loss, wanted } = called(entry.published ? inMode(asked, 'eval') : asked, form);
           const once = grad([loss], wanted, { retainGraph: true, allowUnused: true });
           const twice = grad([loss], wanted, { retainGraph: true, allowUnused: true });
           assert.equal(once.map(bits), twice.map(bits));
@@ -89,6 +97,42 @@ for (const entry of listed) {
         { runs: 20 },
       );
     });
+
+    if (entry.published) {
+      test(title('a training graph goes backward once, and what is refused changes nothing'), () => {
+        check(
+          fc.property(normCases(entry), (found) => {
+            const { loss, running, wanted } = called(inMode(found.toCase('float64'), 'train'), form);
+            const refused = (options: object, message: RegExp): void => {
+              const before = allBits(running);
+              const gradients = wanted.map((x) => x.grad);
+              assertThrows(() => backward(loss, undefined, options), 'Error', message);
+              assertThrows(() => grad([loss], wanted, { ...options, allowUnused: true }), 'Error', message);
+              assert.equal(allBits(running), before);
+              assert.ok(wanted.every((x, i) => x.grad === gradients[i]));
+            };
+            refused({ createGraph: true }, /has no higher derivative/);
+            backward(loss, undefined, { retainGraph: true });
+            refused({}, /goes backward once for each forward/);
+            refused({ retainGraph: true }, /goes backward once for each forward/);
+            refused({ createGraph: true }, /goes backward once for each forward/);
+          }),
+          { runs: 20 },
+        );
+      });
+
+      test(title('evaluation leaves the state as it is in the backward too'), () => {
+        check(
+          fc.property(normCases(entry), (found) => {
+            const { loss, running } = called(inMode(found.toCase('float64'), 'eval'), form);
+            const before = allBits(running);
+            backward(loss);
+            assert.equal(allBits(running), before);
+          }),
+          { runs: 20 },
+        );
+      });
+    }
 
     test(title('two forwards can go backward in either order'), () => {
       check(
@@ -125,8 +169,7 @@ for (const entry of listed) {
       check(
         fc.property(normCases(entry), (found) => {
           const asked = found.toCase('float32');
-          const evaluated = { ...asked, calls: asked.calls.map((call) => ({ ...call, mode: 'eval' as const })) };
-          const { running } = called(evaluated, form);
+          const { running } = called(inMode(asked, 'eval'), form);
           assert.equal(allBits(running), allBits(asked.state));
         }),
         { runs: 20 },

@@ -23,6 +23,8 @@ const LARGER: Readonly<Record<string, number>> = {
   mode: 12 * 1024,
   // two stages, with a kernel of their own and the state of batch norm
   'batch-channel': 10 * 1024,
+  // two recursions, each fused and in steps, and a choice of companions
+  online: 12 * 1024,
   // a communicator and the merging of statistics
   'sync-batch': 11 * 1024,
   // the layers they are part of, or a decomposition with derivatives of any order

@@ -23,8 +23,8 @@ export interface StatefulSubject {
   /** How many variants there are. */
   readonly variants: number;
   readonly initial: PlainState;
-  /** The state after a training call. */
-  readonly step: (state: PlainState, x: Tensor, variant: number) => PlainState;
+  /** The state after a training call, and after its backward from a gradient of ones where there was one. */
+  readonly step: (state: PlainState, x: Tensor, variant: number, wentBackward: boolean) => PlainState;
   /** Batches it takes. */
   readonly shapes: readonly Shape[];
 }
@@ -76,20 +76,20 @@ export function checkStateful({ make, variants, initial, step, shapes }: Statefu
           command(`train [${made.shape}]`, (model, { norm }) => {
             const x = input(made);
             backward(sum(norm.train().forward(x)));
-            model.state = step(model.state, x, variant);
+            model.state = step(model.state, x, variant, true);
           }),
         ),
         batch.map((made) =>
           command(`train without backward [${made.shape}]`, (model, { norm }) => {
             const x = input(made);
             norm.train().forward(x);
-            model.state = step(model.state, x, variant);
+            model.state = step(model.state, x, variant, false);
           }),
         ),
         batch.map((made) =>
           command(`eval [${made.shape}]`, (_, { norm }) => {
             const before = buffers(norm);
-            norm.eval().forward(input(made));
+            backward(sum(norm.eval().forward(input(made))));
             assert.equal(buffers(norm), before);
           }),
         ),

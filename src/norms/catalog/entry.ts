@@ -108,6 +108,15 @@ export interface Entry {
    */
   readonly heldState?: boolean | ((config: Call['config']) => boolean);
   /**
+   * For a norm whose backward in training is a published one that is not the derivative, and moves state. One graph then
+   * goes backward once, and has no higher derivatives; in evaluation the gradient is the derivative, of any order.
+   * Absent: the gradient is the derivative in training too.
+   */
+  readonly published?: {
+    /** Options with which the backward in training is the derivative as well. */
+    readonly exactWith: Call['config'];
+  };
+  /**
    * Parameters of which a call holds several copies, by the names of the copies: each has a gradient of its own, and the
    * parameter's is their sum.
    */

@@ -85,6 +85,14 @@ test('has equal copies also where a norm sets its parameters from the samples it
   assert.ok(losses[11]! < losses[0]!);
 });
 
+test('with online has a stream of its own in each thread, and equal copies all the same', async () => {
+  const threads = await trainParallel('online', digits, optionsOf(), silent);
+  assert.is(threads.status, 'done');
+  assert.is(threads.losses.length, 12);
+  assert.ok(threads.losses.every(Number.isFinite));
+  assert.ok(apart(threads, await trainOnce('online', digits, optionsOf(), silent)) > 1e-3);
+});
+
 test('gives parameters that replicas have set their mean, leaves equal ones alone, and notices when copies differ', () => {
   const among = (size: number, theirs: readonly number[]): Communicator => ({
     rank: 0,
