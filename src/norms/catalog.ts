@@ -8,6 +8,7 @@ import { cosine } from './catalog/cosine.ts';
 import type { Entry, NormEntry } from './catalog/entry.ts';
 import { filterResponse } from './catalog/filter-response.ts';
 import { group } from './catalog/group.ts';
+import { inPlaceAbn } from './catalog/in-place-abn.ts';
 import { instance } from './catalog/instance.ts';
 import { layer } from './catalog/layer.ts';
 import { localContrast } from './catalog/local-contrast.ts';
@@ -47,6 +48,7 @@ export const catalog: readonly NormEntry[] = [
   sparseSwitchable,
   syncBatch,
   conditionalBatch,
+  inPlaceAbn,
   cosine,
 ];
 

@@ -1,0 +1,87 @@
+/**
+ * The backward of a norm with activation that has kept its output, not its input. With `scale = |weight| + eps`,
+ *
+ *     y    = the activation of z undone         g = dz * slope(z)
+ *     xHat = (y - bias) / scale
+ *     dBias = sum g      dScale = sum g xHat      dWeight = dScale * sign(weight), +1 at 0
+ *     dx   = scale / std (g - dBias / n - xHat dScale / n) + xHat dStd / n         n values a channel
+ *
+ * and `dx = scale / std g` with given statistics. dStd is the gradient of `std = sqrt(variance + eps)`, an output beside
+ * z that only higher derivatives ask for. Everything is found anew from z for each element, twice: nothing of the size
+ * of z is made but dx.
+ */
+import { like } from '../tensor/like.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { rounded } from '../tensor/walk.ts';
+import { spatialSize } from './_check.ts';
+import { type Bend, slopeAt, unbent } from './_invertible.ts';
+
+/** What is alive between forward and backward. */
+export interface OutputSaved {
+  /** The output z, or y where z does not tell y any more. */
+  readonly kept: Tensor;
+  /** `sqrt(variance + eps)` of each channel. */
+  readonly std: Tensor;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly eps: number;
+  readonly bend: Bend;
+  /** Whether `kept` is y. */
+  readonly saturated: boolean;
+  /** Whether the statistics are those of x, and not given. */
+  readonly own: boolean;
+}
+
+/** `|weight| + eps` of each channel; ones without a weight. */
+export function scalesOf(weight: Tensor | null, eps: number, channels: number): Float64Array {
+  return weight ? Float64Array.from(weight.data, (w) => Math.abs(w) + eps) : new Float64Array(channels).fill(1);
+}
+
+/** The gradients of x, weight and bias, of the gradients of z, of std, and of y where that is kept. */
+export function backwardFromOutput(
+  [dz, dStd, dKept]: readonly Tensor[],
+  { kept, std, weight, bias, eps, bend, saturated, own }: OutputSaved,
+  needs: readonly boolean[],
+): (Tensor | null)[] {
+  const channels = std.data.length;
+  const inner = spatialSize(kept);
+  const values = kept.data;
+  const scales = scalesOf(weight, eps, channels);
+  const count = values.length / channels;
+  const dBias = new Float64Array(channels);
+  const dScale = new Float64Array(channels);
+  for (let start = 0, s = 0; start < values.length; start += inner, s++) {
+    const c = s % channels;
+    const shift = bias ? bias.data[c]! : 0;
+    let total = 0;
+    let along = 0;
+    for (let i = start; i < start + inner; i++) {
+      let g = dz!.data[i]! * slopeAt(values[i]!, bend, saturated);
+      if (saturated) g += dKept!.data[i]!;
+      total += g;
+      along += g * (unbent(values[i]!, bend, saturated) - shift);
+    }
+    dBias[c]! += total;
+    dScale[c]! += along / scales[c]!;
+  }
+  const dx = needs[0] ? like(kept) : null;
+  for (let start = 0, s = 0; dx && start < values.length; start += inner, s++) {
+    const c = s % channels;
+    const shift = bias ? bias.data[c]! : 0;
+    const factor = scales[c]! / std.data[c]!;
+    const mean = own ? dBias[c]! / count : 0;
+    const along = (factor * dScale[c]! - dStd!.data[c]!) / (scales[c]! * count);
+    for (let i = start; i < start + inner; i++) {
+      let g = dz!.data[i]! * slopeAt(values[i]!, bend, saturated);
+      if (saturated) g += dKept!.data[i]!;
+      const around = own ? (unbent(values[i]!, bend, saturated) - shift) * along : 0;
+      dx.data[i] = factor * (g - mean) - around;
+    }
+  }
+  const dWeight = (): Tensor => vector(dScale.map((d, c) => (weight!.data[c]! < 0 ? -d : d)), weight!);
+  return [dx, needs[1] ? dWeight() : null, needs[2] ? vector(dBias, bias!) : null];
+}
+
+function vector(values: Float64Array, parameter: Tensor): Tensor {
+  return new Tensor(rounded(values, parameter.dtype), parameter.shape);
+}
