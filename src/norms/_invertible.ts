@@ -8,9 +8,10 @@
  * The slope at y = 0 is 1. The factor a has to be above 0, or z would not tell y.
  */
 import { add } from '../autograd/add.ts';
+import { less } from '../autograd/compare.ts';
 import { div } from '../autograd/div.ts';
 import { elu } from '../autograd/elu.ts';
-import { less } from '../autograd/compare.ts';
+import { exp } from '../autograd/exp.ts';
 import { log } from '../autograd/log.ts';
 import { mul } from '../autograd/mul.ts';
 import { where } from '../autograd/where.ts';
@@ -86,4 +87,11 @@ export function bent(y: Tensor, { factor, exponential }: Bend): Tensor {
 export function straightened(z: Tensor, { factor, exponential }: Bend): Tensor {
   const ratio = div(z, factor);
   return where(less(z, 0), exponential ? log(add(ratio, 1)) : ratio, z);
+}
+
+/** dz/dy in primitives, from z; or from y when that is what was kept. */
+export function slopes(value: Tensor, { factor, exponential }: Bend, isY: boolean): Tensor {
+  const below = less(value, 0);
+  if (!exponential) return where(below, factor, 1);
+  return where(below, isY ? mul(exp(where(below, value, 0)), factor) : add(value, factor), 1);
 }

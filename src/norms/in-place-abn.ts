@@ -19,16 +19,15 @@
  * `|weight| + eps` followed by the activation; the sign of a weight only turns its gradient around.
  */
 import { add } from '../autograd/add.ts';
-import { grad } from '../autograd/backward.ts';
-import { clone } from '../autograd/clone.ts';
 import { less } from '../autograd/compare.ts';
 import { div } from '../autograd/div.ts';
 import { mean } from '../autograd/mean.ts';
 import { mul } from '../autograd/mul.ts';
 import { neg } from '../autograd/neg.ts';
-import { detach, edgeOf, isRecording, type Node, noGrad, type Op, recordAll, withRecording } from '../autograd/record.ts';
+import { detach, edgeOf, isRecording, type Node, noGrad, type Op, recordAll } from '../autograd/record.ts';
 import { sqrt } from '../autograd/sqrt.ts';
 import { sub } from '../autograd/sub.ts';
+import { sum } from '../autograd/sum.ts';
 import { variance } from '../autograd/variance.ts';
 import { where } from '../autograd/where.ts';
 import { Module } from '../nn/module.ts';
@@ -40,7 +39,7 @@ import { Tensor } from '../tensor/tensor.ts';
 import { perChannel, scaleAndShift } from './_affine.ts';
 import { checkChannels, checkCount, checkEps, checkMomentum, spatialSize } from './_check.ts';
 import { backwardFromOutput, type OutputSaved, scalesOf } from './_from-output.ts';
-import { type Bend, bend, bendOf, bent, type InvertibleActivation, isSaturated, straightened } from './_invertible.ts';
+import { type Bend, bend, bendOf, bent, type InvertibleActivation, isSaturated, slopes, straightened } from './_invertible.ts';
 import { moments, rstdOf } from './_moments.ts';
 import { standardize } from './_standardize.ts';
 import { type BatchNormOptions, type BatchNormState, batchNormState, check as checkBatchNorm, track } from './batch.ts';
@@ -66,8 +65,8 @@ export function inPlaceABNState(numFeatures: number, options: TensorOptions = {}
 }
 
 /**
- * `inPlaceABN` composed from primitives: what the fused form must equal. Its gradient, too, is that of the formula at an x
- * that is found from z, so that what rounding takes from this gradient is what it takes from the method.
+ * `inPlaceABN` composed from primitives: what the fused form must equal. Its gradient is, too, and is found from z: what
+ * rounding takes from it is what it takes from the method.
  */
 export function inPlaceABNDefinition(
   x: Tensor,
@@ -77,35 +76,54 @@ export function inPlaceABNDefinition(
   options: InPlaceABNOptions = {},
 ): Tensor {
   const { eps, momentum, count, own, update, shape, inPlace } = check('inPlaceABNDefinition', x, weight, bias, state, options);
-  const given = own ? null : noGrad(() => ({ mean: state!.runningMean, std: sqrt(add(state!.runningVar, eps)) }));
-  const found = noGrad(() => formula(x, weight, bias, given, eps, shape));
-  const { y, std } = found;
-  let { z } = found;
-  if (update) track(state!, found.mean.data, found.variance!.data, count, momentum);
-  if (inPlace) {
-    assign(x, z);
-    z = detach(x);
-  }
-  return keep(definitionOp, [x, weight, bias], z, y, { std, weight, bias, eps, bend: shape, own });
+  const { z, y, std } = noGrad(() => {
+    const rank = x.shape.length;
+    const axis = axesOf(x);
+    const mu = own ? mean(x, { axis }) : state!.runningMean;
+    const v = own ? variance(x, { axis }) : state!.runningVar;
+    const std = sqrt(add(v, eps));
+    const xHat = div(sub(x, perChannel(mu, rank)), perChannel(std, rank));
+    const y = scaleAndShift(xHat, weight && perChannel(scaleOf(weight, eps), rank), perChannel(bias, rank));
+    const z = bent(y, shape);
+    if (update) track(state!, mu.data, v.data, count, momentum);
+    if (inPlace) assign(x, z);
+    return { z: inPlace ? detach(x) : z, y, std };
+  });
+  const lost = isSaturated(y.data, shape) ? y : null;
+  return keep(definitionOp, [x, weight, bias], z, lost, { std, weight, bias, eps, bend: shape, own });
 }
 
-/** The formula, line by line, for a bend of the activation; `given` statistics take the place of those of x. */
-function formula(
-  x: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
-  given: { readonly mean: Tensor; readonly std: Tensor } | null,
-  eps: number,
-  shape: Bend,
-): { mean: Tensor; variance: Tensor | null; std: Tensor; y: Tensor; z: Tensor } {
-  const rank = x.shape.length;
-  const axis = x.shape.map((_, i) => i).filter((i) => i !== 1);
-  const mu = given ? given.mean : mean(x, { axis });
-  const v = given ? null : variance(x, { axis });
-  const std = given ? given.std : sqrt(add(v!, eps));
-  const xHat = div(sub(x, perChannel(mu, rank)), perChannel(std, rank));
-  const y = scaleAndShift(xHat, weight && perChannel(scaleOf(weight, eps), rank), perChannel(bias, rank));
-  return { mean: mu, variance: v, std, y, z: bent(y, shape) };
+const definitionOp: Op<OutputSaved> = {
+  name: 'inPlaceABNDefinition',
+  exact: true,
+  pullback: (_, saved, needs, dys) => throughPrimitives(dys, saved, needs),
+};
+
+/** The gradients of x, weight and bias, found from z in primitives: z and std have a history, and so has the result. */
+function throughPrimitives(
+  [dz, dStd, dKept]: readonly Tensor[],
+  { kept, std, weight, bias, eps, bend: shape, saturated, own }: OutputSaved,
+  needs: readonly boolean[],
+): (Tensor | null)[] {
+  const rank = kept.shape.length;
+  const axis = axesOf(kept);
+  const n = kept.data.length / std.data.length;
+  const scale = weight ? perChannel(scaleOf(weight, eps), rank) : 1;
+  const y = saturated ? kept : straightened(kept, shape);
+  const xHat = div(bias ? sub(y, perChannel(bias, rank)) : y, scale);
+  const throughZ = mul(dz!, slopes(kept, shape, saturated));
+  const g = saturated ? add(throughZ, dKept!) : throughZ;
+  const dBias = sum(g, { axis });
+  const dScale = sum(mul(g, xHat), { axis });
+  const shared = add(perChannel(dBias, rank), mul(xHat, perChannel(dScale, rank)));
+  const through = mul(div(scale, perChannel(std, rank)), own ? sub(g, div(shared, n)) : g);
+  const dx = own ? add(through, div(mul(xHat, perChannel(dStd!, rank)), n)) : through;
+  const dWeight = weight && where(less(weight, 0), neg(dScale), dScale);
+  return [dx, dWeight, dBias].map((gradient, i) => (needs[i] ? gradient : null));
+}
+
+function axesOf(x: Tensor): number[] {
+  return x.shape.map((_, i) => i).filter((i) => i !== 1);
 }
 
 /** `|weight| + eps`, with slope 1 at 0. */
@@ -148,12 +166,12 @@ export function inPlaceABN(
   const scale = weight && fromArray(scalesOf(weight, eps, channels), [channels], { dtype: 'float64' });
   const z = inPlace ? detach(x) : like(x);
   standardize({ inputs: [x, scale, bias], mean, rstd, statistics: view, affine: view, own }, z.data);
-  const y = isSaturated(z.data, shape) ? new Tensor(z.data.slice(), z.shape) : null;
+  const lost = isSaturated(z.data, shape) ? new Tensor(z.data.slice(), z.shape) : null;
   bend(z.data, shape);
   if (inPlace) touch(z);
   if (update) track(state!, found!.mean, found!.variance, count, momentum);
   const std = fromArray(rstd.map((r) => 1 / r), [channels], { dtype: x.dtype });
-  return keep(inPlaceABNOp, [x, weight, bias], z, y, { std, weight, bias, eps, bend: shape, own });
+  return keep(inPlaceABNOp, [x, weight, bias], z, lost, { std, weight, bias, eps, bend: shape, own });
 }
 
 const inPlaceABNOp: Op<OutputSaved> = {
@@ -161,13 +179,7 @@ const inPlaceABNOp: Op<OutputSaved> = {
   // g = dz slope(z);  xHat = (y - bias) / scale, y and slope from z;  dBias = sum g;  dScale = sum g xHat;
   // dx = scale / std (g - dBias / n - xHat dScale / n), and scale / std g with running statistics
   pullback: (_, saved, needs, dys) =>
-    isRecording() ? throughFormula(dys, saved, needs) : backwardFromOutput(dys, saved, needs),
-};
-
-const definitionOp: Op<OutputSaved> = {
-  name: 'inPlaceABNDefinition',
-  exact: true,
-  pullback: (_, saved, needs, dys) => throughFormula(dys, saved, needs),
+    isRecording() ? throughPrimitives(dys, saved, needs) : backwardFromOutput(dys, saved, needs),
 };
 
 /** Records z with what its gradient needs. The deviation, and y when it is kept, are outputs too, and so have a history. */
@@ -181,27 +193,6 @@ function keep(
   const outputs = [z, saved.std, ...(y ? [y] : [])];
   recordAll(op, inputs, { ...saved, kept: y ?? z, saturated: y !== null }, outputs);
   return z;
-}
-
-/** The gradients of x, weight and bias by differentiating the formula at an x that is found from z. */
-function throughFormula(dys: readonly Tensor[], saved: OutputSaved, needs: readonly boolean[]): (Tensor | null)[] {
-  const { kept, weight, bias, eps, bend: shape, saturated, own } = saved;
-  const rank = kept.shape.length;
-  const std = own ? saved.std : detach(saved.std);
-  const y = saturated ? kept : straightened(kept, shape);
-  const shifted = bias ? sub(y, perChannel(bias, rank)) : y;
-  const xHat = weight ? div(shifted, perChannel(scaleOf(weight, eps), rank)) : shifted;
-  // x less its mean: nothing depends on the mean when it is that of x, and given it is taken for 0
-  const x = mul(xHat, perChannel(std, rank));
-  const higher = isRecording();
-  const inputs = [x, weight, bias].map((input) => input && (higher ? clone(input) : new Tensor(input.data, input.shape, true)));
-  const given = own ? null : { mean: zeros(std.shape, { dtype: std.dtype }), std };
-  const again = withRecording(true, () => formula(inputs[0]!, inputs[1]!, inputs[2]!, given, eps, shape));
-  const outputs = [again.z, ...(own ? [again.std] : []), ...(saturated ? [again.y] : [])];
-  const gradOutputs = [dys[0]!, ...(own ? [dys[1]!] : []), ...(saturated ? [dys[2]!] : [])];
-  const asked = inputs.filter((input, i) => input && needs[i]) as Tensor[];
-  const gradients = grad(outputs, asked, { gradOutputs, createGraph: higher, allowUnused: true });
-  return inputs.map((input, i) => (input && needs[i] ? gradients.shift()! : null));
 }
 
 /**
