@@ -14,7 +14,7 @@ import { like } from '../tensor/like.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { rounded } from '../tensor/walk.ts';
 import { spatialSize } from './_check.ts';
-import { type Bend, slopeAt, unbent } from './_invertible.ts';
+import type { Bend } from './_invertible.ts';
 
 /** What is alive between forward and backward. */
 export interface OutputSaved {
@@ -37,15 +37,20 @@ export function scalesOf(weight: Tensor | null, eps: number, channels: number): 
   return weight ? Float64Array.from(weight.data, (w) => Math.abs(w) + eps) : new Float64Array(channels).fill(1);
 }
 
-/** The gradients of x, weight and bias, of the gradients of z, of std, and of y where that is kept. */
+/**
+ * The gradients of x, weight and bias, of the gradients of z, of std, and of y where that is kept. The activation is undone
+ * in either loop, in place: with a function of the bend for y and one for the slope the whole took twice as long (24 ms
+ * against 11 for `[16, 16, 32, 32]`).
+ */
 export function backwardFromOutput(
   [dz, dStd, dKept]: readonly Tensor[],
-  { kept, std, weight, bias, eps, bend, saturated, own }: OutputSaved,
+  { kept, std, weight, bias, eps, bend: { factor: below, exponential }, saturated, own }: OutputSaved,
   needs: readonly boolean[],
 ): (Tensor | null)[] {
   const channels = std.data.length;
   const inner = spatialSize(kept);
   const values = kept.data;
+  const gradient = dz!.data;
   const scales = scalesOf(weight, eps, channels);
   const count = values.length / channels;
   const dBias = new Float64Array(channels);
@@ -56,30 +61,58 @@ export function backwardFromOutput(
     let total = 0;
     let along = 0;
     for (let i = start; i < start + inner; i++) {
-      let g = dz!.data[i]! * slopeAt(values[i]!, bend, saturated);
+      let y = values[i]!;
+      let g = gradient[i]!;
+      if (y < 0) {
+        if (!exponential) {
+          g *= below;
+          y /= below;
+        } else if (saturated) {
+          g *= below * Math.exp(y);
+        } else {
+          g *= below + y;
+          y = Math.log1p(y / below);
+        }
+      }
       if (saturated) g += dKept!.data[i]!;
       total += g;
-      along += g * (unbent(values[i]!, bend, saturated) - shift);
+      along += g * (y - shift);
     }
     dBias[c]! += total;
     dScale[c]! += along / scales[c]!;
   }
+  const dWeight = weight && dScale.map((d, c) => (weight.data[c]! < 0 ? -d : d));
   const dx = needs[0] ? like(kept) : null;
+  const factors = scales.map((scale, c) => scale / std.data[c]!);
+  // given statistics do not move with x: their terms are 0, also where the sums are infinite
+  const means = dBias.map((total) => (own ? total / count : 0));
+  const parts = dScale.map((total, c) => (factors[c]! * total - dStd!.data[c]!) / (scales[c]! * count));
   for (let start = 0, s = 0; dx && start < values.length; start += inner, s++) {
     const c = s % channels;
     const shift = bias ? bias.data[c]! : 0;
-    const factor = scales[c]! / std.data[c]!;
-    const mean = own ? dBias[c]! / count : 0;
-    const along = (factor * dScale[c]! - dStd!.data[c]!) / (scales[c]! * count);
+    const factor = factors[c]!;
+    const mean = means[c]!;
+    const part = parts[c]!;
     for (let i = start; i < start + inner; i++) {
-      let g = dz!.data[i]! * slopeAt(values[i]!, bend, saturated);
+      let y = values[i]!;
+      let g = gradient[i]!;
+      if (y < 0) {
+        if (!exponential) {
+          g *= below;
+          y /= below;
+        } else if (saturated) {
+          g *= below * Math.exp(y);
+        } else {
+          g *= below + y;
+          y = Math.log1p(y / below);
+        }
+      }
       if (saturated) g += dKept!.data[i]!;
-      const around = own ? (unbent(values[i]!, bend, saturated) - shift) * along : 0;
+      const around = own ? (y - shift) * part : 0;
       dx.data[i] = factor * (g - mean) - around;
     }
   }
-  const dWeight = (): Tensor => vector(dScale.map((d, c) => (weight!.data[c]! < 0 ? -d : d)), weight!);
-  return [dx, needs[1] ? dWeight() : null, needs[2] ? vector(dBias, bias!) : null];
+  return [dx, needs[1] ? vector(dWeight!, weight!) : null, needs[2] ? vector(dBias, bias!) : null];
 }
 
 function vector(values: Float64Array, parameter: Tensor): Tensor {

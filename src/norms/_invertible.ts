@@ -54,19 +54,6 @@ export function bend(values: FloatArray, { factor, exponential }: Bend): void {
   }
 }
 
-/** y, from z; or from y itself when that is what was kept. */
-export function unbent(value: number, { factor, exponential }: Bend, isY: boolean): number {
-  if (isY || !(value < 0)) return value;
-  return exponential ? Math.log1p(value / factor) : value / factor;
-}
-
-/** dz/dy, from z; or from y when that is what was kept. */
-export function slopeAt(value: number, { factor, exponential }: Bend, isY: boolean): number {
-  if (!(value < 0)) return 1;
-  if (!exponential) return factor;
-  return isY ? factor * Math.exp(value) : value + factor;
-}
-
 /**
  * Whether z of these y does not tell y well enough any more: e^y has gone under in the rounding of `e^y - 1`. An error of
  * z is larger in y by e^-y, which is 3e3 at the bound for float32, and 7e10 at that for float64.

@@ -6,11 +6,17 @@ const activations = 'src/norms/_invertible.ts';
 const norm = 'src/norms/in-place-abn.ts';
 const tests = ['norms/vectors', 'norms/in-place-abn'];
 
+/** How the first of the two loops over the elements ends: the lines before are those of the second, too. */
+const endOfFirst = `        }
+      }
+      if (saturated) g += dKept!.data[i]!;
+      total += g;`;
+
 const planted: readonly Omit<Mutant, 'norm'>[] = [
   {
     name: 'in-place ABN: the mean of g is dropped from the gradient of x',
     file: backward,
-    find: 'const mean = own ? dBias[c]! / count : 0;',
+    find: 'const mean = means[c]!;',
     replace: 'const mean = 0;',
     tests,
   },
@@ -31,22 +37,22 @@ const planted: readonly Omit<Mutant, 'norm'>[] = [
   {
     name: 'in-place ABN: the mean of g is subtracted in evaluation',
     file: backward,
-    find: 'const mean = own ? dBias[c]! / count : 0;',
-    replace: 'const mean = dBias[c]! / count;',
+    find: '(own ? total / count : 0)',
+    replace: 'total / count',
     tests,
   },
   {
     name: 'in-place ABN: the part along xHat is subtracted in evaluation',
     file: backward,
-    find: 'const around = own ? (unbent(values[i]!, bend, saturated) - shift) * along : 0;',
-    replace: 'const around = (unbent(values[i]!, bend, saturated) - shift) * along;',
+    find: 'const around = own ? (y - shift) * part : 0;',
+    replace: 'const around = (y - shift) * part;',
     tests,
   },
   {
     name: 'in-place ABN: the gradient of the deviation is forgotten in higher derivatives',
     file: backward,
-    find: '(factor * dScale[c]! - dStd!.data[c]!)',
-    replace: '(factor * dScale[c]!)',
+    find: '(factors[c]! * total - dStd!.data[c]!)',
+    replace: '(factors[c]! * total)',
     tests: [...tests, 'norms/gradcheck'],
   },
   {
@@ -60,8 +66,8 @@ const planted: readonly Omit<Mutant, 'norm'>[] = [
   {
     name: 'in-place ABN: the bias stays in what is taken for xHat',
     file: backward,
-    find: 'along += g * (unbent(values[i]!, bend, saturated) - shift);',
-    replace: 'along += g * unbent(values[i]!, bend, saturated);',
+    find: 'along += g * (y - shift);',
+    replace: 'along += g * y;',
     tests,
   },
   {
@@ -74,22 +80,22 @@ const planted: readonly Omit<Mutant, 'norm'>[] = [
   {
     name: 'in-place ABN: z is taken for y in the gradient of x',
     file: backward,
-    find: 'const around = own ? (unbent(values[i]!, bend, saturated) - shift)',
+    find: 'const around = own ? (y - shift)',
     replace: 'const around = own ? (values[i]! - shift)',
     tests,
   },
   {
     name: 'in-place ABN: the gradient of a negative weight has the sign of a positive one',
     file: backward,
-    find: '(weight!.data[c]! < 0 ? -d : d)',
+    find: '(weight.data[c]! < 0 ? -d : d)',
     replace: 'd',
     tests,
   },
   {
     name: 'in-place ABN: a weight of 0 has the gradient of a negative one',
     file: backward,
-    find: '(weight!.data[c]! < 0 ? -d : d)',
-    replace: '(weight!.data[c]! <= 0 ? -d : d)',
+    find: '(weight.data[c]! < 0 ? -d : d)',
+    replace: '(weight.data[c]! <= 0 ? -d : d)',
     tests,
   },
   {
@@ -207,30 +213,52 @@ const planted: readonly Omit<Mutant, 'norm'>[] = [
   },
   {
     name: 'in-place ABN: a kept y has the slope that z would have',
-    file: activations,
-    find: 'return isY ? factor * Math.exp(value) : value + factor;',
-    replace: 'return value + factor;',
+    file: backward,
+    find: `          g *= below * Math.exp(y);
+        } else {
+          g *= below + y;
+          y = Math.log1p(y / below);
+${endOfFirst}`,
+    replace: `          g *= below + y;
+        } else {
+          g *= below + y;
+          y = Math.log1p(y / below);
+${endOfFirst}`,
     tests,
   },
   {
     name: 'in-place ABN: the slope of elu is taken of z as if it were y',
-    file: activations,
-    find: 'return isY ? factor * Math.exp(value) : value + factor;',
-    replace: 'return factor * Math.exp(value);',
+    file: backward,
+    find: `          g *= below + y;
+          y = Math.log1p(y / below);
+${endOfFirst}`,
+    replace: `          g *= below * Math.exp(y);
+          y = Math.log1p(y / below);
+${endOfFirst}`,
     tests,
   },
   {
     name: 'in-place ABN: elu is undone without its factor',
-    file: activations,
-    find: 'Math.log1p(value / factor)',
-    replace: 'Math.log1p(value)',
+    file: backward,
+    find: `          y = Math.log1p(y / below);
+${endOfFirst}`,
+    replace: `          y = Math.log1p(y);
+${endOfFirst}`,
     tests,
   },
   {
     name: 'in-place ABN: the slope at 0 is that below 0',
-    file: activations,
-    find: 'if (!(value < 0)) return 1;',
-    replace: 'if (value > 0) return 1;',
+    file: backward,
+    find: `    let along = 0;
+    for (let i = start; i < start + inner; i++) {
+      let y = values[i]!;
+      let g = gradient[i]!;
+      if (y < 0) {`,
+    replace: `    let along = 0;
+    for (let i = start; i < start + inner; i++) {
+      let y = values[i]!;
+      let g = gradient[i]!;
+      if (y <= 0) {`,
     tests,
   },
   {

@@ -8,7 +8,7 @@ import { elu } from '../../src/autograd/elu.ts';
 import { leakyRelu } from '../../src/autograd/leaky-relu.ts';
 import { sum } from '../../src/autograd/sum.ts';
 import { take } from '../../src/autograd/take.ts';
-import { bend, type InvertibleActivation, bendOf, unbent } from '../../src/norms/_invertible.ts';
+import { bend, bendOf, type InvertibleActivation, straightened } from '../../src/norms/_invertible.ts';
 import { batchNormDefinition, batchNormState } from '../../src/norms/batch.ts';
 import { InPlaceABN, inPlaceABN, inPlaceABNDefinition, type InPlaceABNOptions, inPlaceABNState } from '../../src/norms/in-place-abn.ts';
 import { copy, fromArray, full, ones, tensor, zeros } from '../../src/tensor/create.ts';
@@ -87,7 +87,7 @@ test('the activation undone and done again gives z, and y comes back, within rou
       const y = made.tensor().data.map((value) => Math.max(value, activation === 'elu' ? -6 : -Infinity)) as Float64Array;
       const z = y.slice();
       bend(z, shape);
-      const back = z.map((value) => unbent(value, shape, false));
+      const back = straightened(fromArray(z, [z.length]), shape).data as Float64Array;
       const again = back.slice();
       bend(again, shape);
       y.forEach((value, i) => {
@@ -105,9 +105,9 @@ test('the activation undone and done again gives z, and y comes back, within rou
 function recovered(z: Tensor, weight: Tensor, bias: Tensor, options: Required<Pick<InPlaceABNOptions, 'activation' | 'activationParam' | 'eps'>>): number[] {
   const shape = bendOf('test', options.activation, options.activationParam);
   const inner = sizeOf(z.shape.slice(2));
-  return Array.from(z.data, (value, i) => {
+  return Array.from(straightened(z, shape).data, (y, i) => {
     const c = Math.floor(i / inner) % 3;
-    return (unbent(value, shape, false) - bias.data[c]!) / (Math.abs(weight.data[c]!) + options.eps);
+    return (y - bias.data[c]!) / (Math.abs(weight.data[c]!) + options.eps);
   });
 }
 
@@ -148,7 +148,7 @@ function secondVariant(z: Tensor, dz: Tensor, std: ArrayLike<number>, weight: Te
   const inner = sizeOf(z.shape.slice(2));
   const n = z.data.length / channels;
   const channel = (i: number): number => Math.floor(i / inner) % channels;
-  const y = Array.from(z.data, (value) => unbent(value, shape, false));
+  const y = Array.from(straightened(z, shape).data);
   const slope = (i: number): number => (z.data[i]! >= 0 ? 1 : shape.exponential ? z.data[i]! + shape.factor : shape.factor);
   const g = y.map((_, i) => dz.data[i]! * slope(i));
   const dBias = perChannel(z.shape, (i) => g[i]!);
