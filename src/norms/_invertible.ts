@@ -12,7 +12,7 @@ import { less } from '../autograd/compare.ts';
 import { div } from '../autograd/div.ts';
 import { elu } from '../autograd/elu.ts';
 import { exp } from '../autograd/exp.ts';
-import { log } from '../autograd/log.ts';
+import { log1p } from '../autograd/log1p.ts';
 import { mul } from '../autograd/mul.ts';
 import { where } from '../autograd/where.ts';
 import type { FloatArray } from '../tensor/dtype.ts';
@@ -73,7 +73,7 @@ export function bent(y: Tensor, { factor, exponential }: Bend): Tensor {
 /** y of z, in primitives. */
 export function straightened(z: Tensor, { factor, exponential }: Bend): Tensor {
   const ratio = div(z, factor);
-  return where(less(z, 0), exponential ? log(add(ratio, 1)) : ratio, z);
+  return where(less(z, 0), exponential ? log1p(ratio) : ratio, z);
 }
 
 /** dz/dy in primitives, from z; or from y when that is what was kept. */

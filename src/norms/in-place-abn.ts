@@ -147,7 +147,6 @@ function scaleOf(weight: Tensor, eps: number): Tensor {
  * const x = tensor([[1], [3]], { requiresGrad: true });
  * const z = inPlaceABN(x, tensor([-2]), tensor([1]), null, { activationParam: 0.5 });
  * toArray(z); // [[-0.5], [3]]
- * // two numbers of z, one for the channel, weight and bias
  * savedBytes(z); // 20
  * ```
  */
