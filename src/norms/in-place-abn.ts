@@ -24,7 +24,7 @@ import { div } from '../autograd/div.ts';
 import { mean } from '../autograd/mean.ts';
 import { mul } from '../autograd/mul.ts';
 import { neg } from '../autograd/neg.ts';
-import { detach, edgeOf, isRecording, type Node, noGrad, type Op, recordAll } from '../autograd/record.ts';
+import { detach, edgeOf, isRecording, type Node, noGrad, type Op, record, recordAll } from '../autograd/record.ts';
 import { sqrt } from '../autograd/sqrt.ts';
 import { sub } from '../autograd/sub.ts';
 import { sum } from '../autograd/sum.ts';
@@ -96,30 +96,61 @@ export function inPlaceABNDefinition(
 const definitionOp: Op<OutputSaved> = {
   name: 'inPlaceABNDefinition',
   exact: true,
-  pullback: (_, saved, needs, dys) => throughPrimitives(dys, saved, needs),
+  pullback: throughPrimitives,
 };
 
-/** The gradients of x, weight and bias, found from z in primitives: z and std have a history, and so has the result. */
-function throughPrimitives(
-  [dz, dStd, dKept]: readonly Tensor[],
-  { kept, std, weight, bias, eps, bend: shape, saturated, own }: OutputSaved,
-  needs: readonly boolean[],
-): (Tensor | null)[] {
+/** The gradients of x, weight and bias, found from z in primitives. */
+function throughPrimitives(dz: Tensor, saved: OutputSaved, needs: readonly boolean[]): (Tensor | null)[] {
+  const { kept, weight, bias, eps, bend: shape, saturated, own } = saved;
   const rank = kept.shape.length;
   const axis = axesOf(kept);
-  const n = kept.data.length / std.data.length;
-  const scale = weight ? perChannel(scaleOf(weight, eps), rank) : 1;
-  const y = saturated ? kept : straightened(kept, shape);
-  const xHat = div(bias ? sub(y, perChannel(bias, rank)) : y, scale);
-  const throughZ = mul(dz!, slopes(kept, shape, saturated));
-  const g = saturated ? add(throughZ, dKept!) : throughZ;
+  const scale = weight && perChannel(scaleOf(weight, eps), rank);
+  const shift = perChannel(bias, rank);
+  const { xHat, std } = recovered(saved, scale, shift);
+  // z has a history, a kept y has none: as a function of xHat it has
+  const g = mul(dz, saturated ? slopes(scaleAndShift(xHat, scale, shift), shape, true) : slopes(kept, shape, false));
   const dBias = sum(g, { axis });
   const dScale = sum(mul(g, xHat), { axis });
-  const shared = add(perChannel(dBias, rank), mul(xHat, perChannel(dScale, rank)));
-  const through = mul(div(scale, perChannel(std, rank)), own ? sub(g, div(shared, n)) : g);
-  const dx = own ? add(through, div(mul(xHat, perChannel(dStd!, rank)), n)) : through;
+  const dx = backToX(scale ? mul(g, scale) : g, xHat, std, own);
   const dWeight = weight && where(less(weight, 0), neg(dScale), dScale);
   return [dx, dWeight, dBias].map((gradient, i) => (needs[i] ? gradient : null));
+}
+
+/**
+ * xHat and the deviation, as functions of x alone: their values are found from what was kept, and their derivatives are
+ * those of a standardization, which needs no x. A history through z would take a detour by weight, bias and activation
+ * that leads back to where it began, save for rounding.
+ */
+function recovered(saved: OutputSaved, scale: Tensor | null, shift: Tensor | null): { xHat: Tensor; std: Tensor } {
+  const { kept, bend: shape, saturated, own, origin: { edge } } = saved;
+  const xHat = noGrad(() => {
+    const y = saturated ? kept : straightened(kept, shape);
+    return div(shift ? sub(y, shift) : y, scale ?? 1);
+  });
+  const std = detach(saved.std);
+  const x = edge instanceof Tensor ? edge : new Tensor(xHat.data, xHat.shape, edge !== null);
+  if (edge && !(edge instanceof Tensor)) x.source = edge;
+  const both = { xHat, std, own };
+  if (own) recordAll(standardizedOp, [x], both, [xHat, std]);
+  else record(standardizedOp, [x], both, xHat);
+  return both;
+}
+
+const standardizedOp: Op<{ xHat: Tensor; std: Tensor; own: boolean }> = {
+  name: 'inPlaceABN, xHat',
+  exact: true,
+  // dx through xHat, and through std = sqrt(mean((x - mean)^2) + eps): xHat dStd / n
+  pullback(d, { xHat, std, own }, _, [, dStd]) {
+    const dx = backToX(d, xHat, std, own);
+    return [own ? add(dx, mul(xHat, perChannel(div(dStd!, xHat.data.length / std.data.length), xHat.shape.length))) : dx];
+  },
+};
+
+/** `(g - mean(g) - xHat mean(g xHat)) / std`, and `g / std` with given statistics. */
+function backToX(g: Tensor, xHat: Tensor, std: Tensor, own: boolean): Tensor {
+  const over = { axis: axesOf(xHat), keepDims: true };
+  const part = own ? sub(sub(g, mean(g, over)), mul(xHat, mean(mul(g, xHat), over))) : g;
+  return div(part, perChannel(std, xHat.shape.length));
 }
 
 function axesOf(x: Tensor): number[] {
@@ -178,21 +209,18 @@ const inPlaceABNOp: Op<OutputSaved> = {
   name: 'inPlaceABN',
   // g = dz slope(z);  xHat = (y - bias) / scale, y and slope from z;  dBias = sum g;  dScale = sum g xHat;
   // dx = scale / std (g - dBias / n - xHat dScale / n), and scale / std g with running statistics
-  pullback: (_, saved, needs, dys) =>
-    isRecording() ? throughPrimitives(dys, saved, needs) : backwardFromOutput(dys, saved, needs),
+  pullback: (dz, saved, needs) => (isRecording() ? throughPrimitives : backwardFromOutput)(dz, saved, needs),
 };
 
-/** Records z with what its gradient needs. The deviation, and y when it is kept, are outputs too, and so have a history. */
+/** Records z with what its gradient needs. */
 function keep(
   op: Op<OutputSaved>,
-  inputs: readonly (Tensor | null)[],
+  inputs: readonly [Tensor, Tensor | null, Tensor | null],
   z: Tensor,
   y: Tensor | null,
-  saved: Omit<OutputSaved, 'kept' | 'saturated'>,
+  saved: Omit<OutputSaved, 'kept' | 'saturated' | 'origin'>,
 ): Tensor {
-  const outputs = [z, saved.std, ...(y ? [y] : [])];
-  recordAll(op, inputs, { ...saved, kept: y ?? z, saturated: y !== null }, outputs);
-  return z;
+  return record(op, inputs, { ...saved, kept: y ?? z, saturated: y !== null, origin: { edge: edgeOf(inputs[0]) } }, z);
 }
 
 /**

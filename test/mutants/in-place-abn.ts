@@ -9,7 +9,6 @@ const tests = ['norms/vectors', 'norms/in-place-abn'];
 /** How the first of the two loops over the elements ends: the lines before are those of the second, too. */
 const endOfFirst = `        }
       }
-      if (saturated) g += dKept!.data[i]!;
       total += g;`;
 
 const planted: readonly Omit<Mutant, 'norm'>[] = [
@@ -50,18 +49,24 @@ const planted: readonly Omit<Mutant, 'norm'>[] = [
   },
   {
     name: 'in-place ABN: the gradient of the deviation is forgotten in higher derivatives',
-    file: backward,
-    find: '(factors[c]! * total - dStd!.data[c]!)',
-    replace: '(factors[c]! * total)',
+    file: norm,
+    find: 'return [own ? add(dx,',
+    replace: 'return [!own ? add(dx,',
     tests: [...tests, 'norms/gradcheck'],
   },
   {
-    name: 'in-place ABN: the gradient of a kept y is forgotten in higher derivatives',
-    file: backward,
-    find: `      if (saturated) g += dKept!.data[i]!;
-      const around`,
-    replace: '      const around',
-    tests,
+    name: 'in-place ABN: xHat is a constant in higher derivatives',
+    file: norm,
+    find: 'if (own) recordAll(standardizedOp, [x], both, [xHat, std]);',
+    replace: 'if (own) recordAll(standardizedOp, [detach(x)], both, [xHat, std]);',
+    tests: [...tests, 'norms/gradcheck'],
+  },
+  {
+    name: 'in-place ABN: a kept y is a constant in higher derivatives',
+    file: norm,
+    find: 'slopes(scaleAndShift(xHat, scale, shift), shape, true)',
+    replace: 'slopes(kept, shape, true)',
+    tests: [...tests, 'norms/gradcheck'],
   },
   {
     name: 'in-place ABN: the bias stays in what is taken for xHat',
@@ -144,8 +149,8 @@ const planted: readonly Omit<Mutant, 'norm'>[] = [
   {
     name: 'in-place ABN: x is kept beside the output',
     file: norm,
-    find: 'recordAll(op, inputs, { ...saved, kept',
-    replace: 'recordAll(op, inputs, { ...saved, inputs, kept',
+    find: 'return record(op, inputs, { ...saved, kept',
+    replace: 'return record(op, inputs, { ...saved, inputs, kept',
     tests,
   },
   {
