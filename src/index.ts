@@ -69,6 +69,7 @@ export { inverseSqrt } from './autograd/inverse-sqrt.ts';
 export { leakyRelu } from './autograd/leaky-relu.ts';
 export { logSoftmax } from './autograd/log-softmax.ts';
 export { log } from './autograd/log.ts';
+export { log1p } from './autograd/log1p.ts';
 export { lowRank } from './autograd/low-rank.ts';
 export { lyapunov } from './autograd/lyapunov.ts';
 export { matmul } from './autograd/matmul.ts';

@@ -32,10 +32,14 @@ export interface StandardizeSaved {
   readonly count?: number;
 }
 
-/** `y = (x - mean) * rstd * weight + bias`; no weight counts as 1, no bias as 0. */
-export function standardize({ inputs, mean, rstd, statistics, affine }: StandardizeSaved): Tensor {
-  const [x, weight, bias] = inputs;
-  const y = allocate(x.dtype, x.data.length);
+/**
+ * `y = (x - mean) * rstd * weight + bias`; no weight counts as 1, no bias as 0. Written into `y`, which may be the data of
+ * x itself; default: new memory.
+ */
+export function standardize(
+  { inputs: [x, weight, bias], mean, rstd, statistics, affine }: StandardizeSaved,
+  y: FloatArray = allocate(x.dtype, x.data.length),
+): Tensor {
   const w = weight ? weight.data : allocate(x.dtype, affine.channel).fill(1);
   const b = bias ? bias.data : allocate(x.dtype, affine.channel);
   const { length, together, staying } = runsOf(statistics, affine);

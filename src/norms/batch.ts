@@ -194,15 +194,20 @@ export function track(
   updateRunning(state, mean, unbiased(variance, count), weight);
 }
 
-function check(
+/**
+ * Throws unless a call is legal for x of rank 2 to `mostAxes`; changes nothing.
+ * @internal
+ */
+export function check(
   caller: string,
   x: Tensor,
   weight: Tensor | null,
   bias: Tensor | null,
   state: BatchNormState | null,
   { eps = 1e-5, momentum = 0.1, training = true }: BatchNormOptions,
+  mostAxes = 5,
 ): { eps: number; momentum: number | null; axis: number[]; count: number; own: boolean; update: boolean } {
-  checkRank(caller, x, 2, 5, '[N, C, ...spatial]');
+  checkRank(caller, x, 2, mostAxes, '[N, C, ...spatial]');
   checkEps(caller, eps);
   if (momentum !== null) checkMomentum(caller, momentum);
   const shape = [x.shape[1]!];

@@ -11,6 +11,7 @@ import { decorrelatedBatch } from './catalog/decorrelated-batch.ts';
 import type { Entry, NormEntry } from './catalog/entry.ts';
 import { filterResponse } from './catalog/filter-response.ts';
 import { group } from './catalog/group.ts';
+import { inPlaceAbn } from './catalog/in-place-abn.ts';
 import { instance } from './catalog/instance.ts';
 import { instanceLevelMeta } from './catalog/instance-level-meta.ts';
 import { layer } from './catalog/layer.ts';
@@ -57,6 +58,7 @@ export const catalog: readonly NormEntry[] = [
   conditionalBatch,
   attentive,
   batchChannel,
+  inPlaceAbn,
   cosine,
   mode,
   decorrelatedBatch,

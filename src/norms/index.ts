@@ -84,6 +84,14 @@ export {
 } from './filter-response.ts';
 export { groupNorm, GroupNorm, groupNormDefinition, type GroupNormOptions } from './group.ts';
 export {
+  inPlaceABN,
+  InPlaceABN,
+  inPlaceABNDefinition,
+  type InPlaceABNOptions,
+  inPlaceABNState,
+  type InPlaceABNState,
+} from './in-place-abn.ts';
+export {
   instanceNorm,
   InstanceNorm,
   instanceNormDefinition,

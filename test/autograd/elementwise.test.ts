@@ -7,6 +7,7 @@ import { clamp } from '../../src/autograd/clamp.ts';
 import { exp } from '../../src/autograd/exp.ts';
 import { gate } from '../../src/autograd/gate.ts';
 import { log } from '../../src/autograd/log.ts';
+import { log1p } from '../../src/autograd/log1p.ts';
 import { maximum } from '../../src/autograd/maximum.ts';
 import { minimum } from '../../src/autograd/minimum.ts';
 import { pow } from '../../src/autograd/pow.ts';
@@ -88,6 +89,12 @@ test('exp is its own derivative', () => {
   assertClose(exp(double([0, 1, -1])), [1, Math.E, 1 / Math.E], 1e-15);
   assert.equal(derivatives(exp, [0, 1], 3), Array.from({ length: 3 }, () => [1, Math.exp(1)]));
   assert.equal(toArray(exp(tensor([NaN, 1000, -1000]))), [NaN, Infinity, 0]);
+});
+
+test('log1p keeps all digits of a small number, and has its slopes', () => {
+  assert.equal(toArray(log1p(tensor([0, -1, -2, 1e-20], { dtype: 'float64' }))), [0, -Infinity, NaN, 1e-20]);
+  assert.equal(derivatives(log1p, [1, -1], 1), [[0.5, Infinity]]);
+  assert.equal(derivatives(log1p, [1], 3), [[0.5], [-0.25], [0.25]]);
 });
 
 test('log and sqrt have their slopes, infinite at 0, and NaN below', () => {

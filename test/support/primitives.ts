@@ -27,6 +27,7 @@ import { hardSigmoid } from '../../src/autograd/hard-sigmoid.ts';
 import { inverseSqrt } from '../../src/autograd/inverse-sqrt.ts';
 import { leakyRelu } from '../../src/autograd/leaky-relu.ts';
 import { log } from '../../src/autograd/log.ts';
+import { log1p } from '../../src/autograd/log1p.ts';
 import { logSoftmax } from '../../src/autograd/log-softmax.ts';
 import { lowRank } from '../../src/autograd/low-rank.ts';
 import { lyapunov } from '../../src/autograd/lyapunov.ts';
@@ -185,6 +186,7 @@ export const primitives: readonly Primitive[] = [
   { name: 'inverseSqrt: equal eigenvalues', f: (a) => inverseSqrt(a), inputs: withEigenvalues([2, 2, 2], [1, 4, 1]) },
   { name: 'leakyRelu', f: (x) => leakyRelu(x, 0.2), inputs: awayFrom([0], [3, 4]) },
   { name: 'log', f: log, inputs: positive([3, 4]) },
+  { name: 'log1p', f: log1p, inputs: positive([3, 4]) },
   { name: 'logSoftmax', f: (x) => logSoftmax(x), inputs: spread([3, 4]) },
   { name: 'lowRank', f: (m) => lowRank(m, 2), inputs: withSingularValues(3, 5, [3, 2, 1]) },
   { name: 'lowRank: equal singular values', f: (m) => lowRank(m, 2), inputs: withSingularValues(5, 4, [3, 3, 1, 1]) },
