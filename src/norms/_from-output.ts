@@ -16,6 +16,15 @@ import { rounded } from '../tensor/walk.ts';
 import { spatialSize } from './_check.ts';
 import type { Bend } from './_invertible.ts';
 
+/** Where a tensor stands in the graph. A class, so that a leaf there is not taken for a value that is kept. */
+export class Origin {
+  readonly edge: Edge;
+
+  constructor(edge: Edge) {
+    this.edge = edge;
+  }
+}
+
 /** What is alive between forward and backward. */
 export interface OutputSaved {
   /** The output z, or y where z does not tell y any more. */
@@ -31,7 +40,7 @@ export interface OutputSaved {
   /** Whether the statistics are those of x, and not given. */
   readonly own: boolean;
   /** Where x stands in the graph; its values are not kept. */
-  readonly origin: { readonly edge: Edge };
+  readonly origin: Origin;
 }
 
 /** `|weight| + eps` of each channel; ones without a weight. */

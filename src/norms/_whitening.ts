@@ -2,7 +2,7 @@
  * Whitening matrices: the inverse square roots of the covariances of groups of channels, by either method, and the
  * derivative. Covariances are sums in double over centred values, whatever the dtype of x.
  */
-import { decomposedInverseSqrt, inverseSqrtGradient } from '../autograd/inverse-sqrt.ts';
+import { decomposedInverseSqrt, inverseSqrtGradient } from '../autograd/_inverse-sqrt.ts';
 import type { FloatArray } from '../tensor/dtype.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { newtonSchulz, newtonSchulzBackward } from './_newton-schulz.ts';

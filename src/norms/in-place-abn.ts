@@ -38,7 +38,7 @@ import { like } from '../tensor/like.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { perChannel, scaleAndShift } from './_affine.ts';
 import { checkChannels, checkCount, checkEps, checkMomentum, spatialSize } from './_check.ts';
-import { backwardFromOutput, type OutputSaved, scalesOf } from './_from-output.ts';
+import { backwardFromOutput, Origin, type OutputSaved, scalesOf } from './_from-output.ts';
 import { type Bend, bend, bendOf, bent, type InvertibleActivation, isSaturated, slopes, straightened } from './_invertible.ts';
 import { moments, rstdOf } from './_moments.ts';
 import { standardize } from './_standardize.ts';
@@ -220,7 +220,7 @@ function keep(
   y: Tensor | null,
   saved: Omit<OutputSaved, 'kept' | 'saturated' | 'origin'>,
 ): Tensor {
-  return record(op, inputs, { ...saved, kept: y ?? z, saturated: y !== null, origin: { edge: edgeOf(inputs[0]) } }, z);
+  return record(op, inputs, { ...saved, kept: y ?? z, saturated: y !== null, origin: new Origin(edgeOf(inputs[0])) }, z);
 }
 
 /**

@@ -5,7 +5,7 @@ const norm = 'src/norms/decorrelated-batch.ts';
 const kernel = 'src/norms/_whiten.ts';
 const whitening = 'src/norms/_whitening.ts';
 const steps = 'src/norms/_newton-schulz.ts';
-const root = 'src/autograd/inverse-sqrt.ts';
+const root = 'src/autograd/_inverse-sqrt.ts';
 const tests = ['norms/vectors', 'norms/decorrelated-batch'];
 
 export const mutants: readonly Mutant[] = [
