@@ -6,6 +6,8 @@
  *
  *     tolerance[i] = factor * (u * |want[i]| + spread[i])      spread: the largest change over the runs
  *
+ * and half the smallest number of the dtype, to which a result below its range is rounded.
+ *
  * Neither one relative tolerance for all elements nor a number of ulps has this property: an element that is the
  * difference of large ones may be far off in both and still be as good as can be.
  *
@@ -47,8 +49,10 @@ export function judged(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1
   const perturb = (data: FloatArray): void => {
     for (let i = 0; i < data.length; i++) data[i]! *= random.bits() & 1 ? 1 + step : 1 - step;
   };
+  // below its normal numbers float32 rounds to multiples of 2^-149, whatever the value
+  const least = unit < unitOf.float32 ? 0 : 2 ** -150;
   const want = answer(asked, 'definition');
-  const allowed = want.map((call) => change(call, (x) => x.data.map((value) => unit * Math.abs(value))));
+  const allowed = want.map((call) => change(call, (x) => x.data.map((value) => unit * Math.abs(value) + least)));
   const spread = want.map((call) => change(call, (x) => new Float64Array(x.data.length)));
   for (let run = 0; run < runs; run++) {
     const moved = withPerturbation(perturb, () => answer(perturbed(asked, perturb), 'definition'));
