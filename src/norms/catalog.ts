@@ -12,6 +12,7 @@ import { instance } from './catalog/instance.ts';
 import { layer } from './catalog/layer.ts';
 import { localContrast } from './catalog/local-contrast.ts';
 import { localResponse } from './catalog/local-response.ts';
+import { mixture } from './catalog/mixture.ts';
 import { opSparsemax } from './catalog/op-sparsemax.ts';
 import { opSparsestmax } from './catalog/op-sparsestmax.ts';
 import { rms } from './catalog/rms.ts';
@@ -48,6 +49,7 @@ export const catalog: readonly NormEntry[] = [
   syncBatch,
   conditionalBatch,
   cosine,
+  mixture,
 ];
 
 /** Operations beside the norms that cases can be made of: what some norms are built with, and others may want to check. */

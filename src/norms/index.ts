@@ -75,6 +75,17 @@ export {
   localResponseNormDefinition,
   type LocalResponseNormOptions,
 } from './local-response.ts';
+export {
+  type EmGradient,
+  type MixtureInit,
+  mixtureNorm,
+  MixtureNorm,
+  mixtureNormDefinition,
+  type MixtureNormLayerOptions,
+  type MixtureNormOptions,
+  mixtureNormState,
+  type MixtureNormState,
+} from './mixture.ts';
 export { rmsNorm, RMSNorm, rmsNormDefinition, type RMSNormOptions } from './rms.ts';
 export {
   sparseSwitchableNorm,
