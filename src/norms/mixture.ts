@@ -86,8 +86,8 @@ export function mixtureNormDefinition(
  * ```ts
  * const x = tensor([[0], [2], [100], [102]]);
  * const initMeans = tensor([[0], [100]]);
- * toArray(mixtureNorm(x, null, null, null, { numComponents: 2, initMeans, eps: 0 }));
- * // [[-1.4142135], [1.4142135], [-1.4142135], [1.4142135]]
+ * toArray(mixtureNorm(x, null, null, null, { numComponents: 2, initMeans, emSteps: 5 }));
+ * // [[-1.4142065], [1.4142065], [-1.4142065], [1.4142065]]
  * ```
  */
 export function mixtureNorm(
@@ -130,7 +130,7 @@ export interface MixtureNormLayerOptions extends Omit<MixtureNormOptions, 'train
  * `uniforms` for seeding. `train()` and `eval()` choose between fitting the batch and using the state.
  * @example
  * ```ts
- * const norm = new MixtureNorm(1, { numComponents: 2, initMeans: tensor([[0], [100]]) });
+ * const norm = new MixtureNorm(1, { numComponents: 2, initMeans: tensor([[0], [100]]), emSteps: 5 });
  * norm.forward(tensor([[0], [2], [100], [102]])).shape; // [4, 1]
  * toArray(norm.state.runningMean); // [[1], [101]]
  * ```
