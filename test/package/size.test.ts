@@ -17,6 +17,8 @@ const LARGER: Readonly<Record<string, number>> = {
   'conditional-batch': 13 * 1024,
   switchable: 11 * 1024,
   'sparse-switchable': 14 * 1024,
+  // EM twice, with its derivative, and a seeded generator
+  mixture: 14 * 1024,
   // a communicator and the merging of statistics
   'sync-batch': 11 * 1024,
   // the layers they are part of, or a decomposition with derivatives of any order
