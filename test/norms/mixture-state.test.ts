@@ -192,6 +192,27 @@ test('higher derivatives hold what the gradient holds, and leave the state alone
   }
 });
 
+test('second derivatives beside an outlier at 3,500 widths are linear, up to the rounding of the outlier', () => {
+  const sixteenths = (values: number[], shape: number[]): Tensor => fromArray(Float64Array.from(values, (v) => v / 16), shape);
+  const state = {
+    runningWeight: sixteenths([24, 13], [2]),
+    runningMean: sixteenths([26, -5, 2, -29, 6, 19, -7, -27], [2, 4]),
+    runningVar: sixteenths([8, 3, 21, 19, 16, 13, 32, 8], [2, 4]),
+    numBatchesTracked: double(1),
+  };
+  const x = sixteenths([2, 11, 18, -29, 6, -16, 51, -23, 49, -50, 60, 56, -42, 50, -38, -10, -58, -57, 62, -19, 30, 19, 25, -61111], [3, 4, 2]);
+  const [dy, u, v] = [1, 2, 3].map((seed) => normal(new Random(seed), [3, 4, 2], 0, 1, float64)) as [Tensor, Tensor, Tensor];
+  const second = (w: Tensor): Tensor[] => {
+    const held = Object.fromEntries(Object.entries(state).map(([name, value]) => [name, copy(value)])) as typeof state;
+    const inputs = [leaf(x), leaf(dy)] as const;
+    const y = mixtureNorm(inputs[0], null, null, held, { numComponents: 2, emGradient: 'full', eps: 2 ** -10 });
+    const dx = grad([y], [inputs[0]], { gradOutputs: [inputs[1]], createGraph: true });
+    return grad(dx, inputs, { gradOutputs: [w] });
+  };
+  const [a, b, both] = [second(u), second(v), second(add(u, v))];
+  both.forEach((value, i) => assertClose(value, add(a[i]!, b[i]!), 1e-12));
+});
+
 test('a training batch that is not finite is refused before EM, and the state stays as it was', () => {
   for (const call of [mixtureNorm, mixtureNormDefinition]) {
     for (const [value, dtype] of [[NaN, 'float32'], [Infinity, 'float64'], [-Infinity, 'float32'], [1e30, 'float32'], [1e200, 'float64']] as const) {
