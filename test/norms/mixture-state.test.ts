@@ -192,7 +192,7 @@ test('higher derivatives hold what the gradient holds, and leave the state alone
   }
 });
 
-test('second derivatives beside an outlier at 3,500 widths are linear, up to the rounding of the outlier', () => {
+test('second derivatives at a row that is alone in its component are linear, up to rounding', () => {
   const sixteenths = (values: number[], shape: number[]): Tensor => fromArray(Float64Array.from(values, (v) => v / 16), shape);
   const state = {
     runningWeight: sixteenths([24, 13], [2]),

@@ -283,6 +283,18 @@ test('a component that no row belongs to is as good as absent, its gradients are
   }
 });
 
+test('a component below the floor that still has a part in later rounds has the gradients of the definition', () => {
+  const x = normal(new Random(18), [8, 1], 0, 1, float64);
+  const dy = normal(new Random(19), x.shape, 0, 1, float64);
+  for (const far of [11.5, 12, 13]) {
+    const options = { initMeans: double([[-1], [1], [far]]), emGradient: 'full', emSteps: 3, covEps: 0.125 } as const;
+    const { rounds } = fitted(x, options);
+    assert.ok(rounds.slice(1).some(({ weight }) => weight[2]! * 8 <= 1.001e-8), 'it is at the floor');
+    const [got, want] = [mixtureNorm, mixtureNormDefinition].map((call) => gradients((...given) => call(...given, null, options), x, dy));
+    got!.forEach((value, i) => assertClose(value, want![i]!, 1e-12));
+  }
+});
+
 test('fewer rows than components, a single row too, are fine', () => {
   for (const rows of [1, 2]) {
     const x = leaf(normal(new Random(20), [rows, 2], 0, 1, float64));

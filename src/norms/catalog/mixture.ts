@@ -1,7 +1,7 @@
 /** Mixture norm in the catalogue. */
 import { noGrad } from '../../autograd/record.ts';
 import { fitDefinition, normalizeSoftly, posteriorOf, rowsOfTensor } from '../_mixture-definition.ts';
-import { fit, floor, type Mixture, posteriors, type Rows, rowsOf } from '../_mixture-em.ts';
+import { fit, floor, posteriors, rowsOf } from '../_mixture-em.ts';
 import { planMixture, startOf } from '../_mixture-plan.ts';
 import { MixtureNorm, mixtureNorm, mixtureNormDefinition, type MixtureNormOptions, type MixtureNormState } from '../mixture.ts';
 import { axesOf, epsChoices, extents, momentumChoices, spatialNames } from './choices.ts';
@@ -72,12 +72,9 @@ y = (sum over k of p[k] / sqrt(w[k]) * (x - mean[k]) / sqrt(variance[k] + eps)) 
     const { x, weight, bias, state, options } = argumentsOf(call);
     const { plan } = planMixture('mixtureNorm', [x, weight, bias], state, options);
     const rows = rowsOf(x);
-    return fit(rows, startOf(plan, x), plan).every((mixture) => {
-      const total = new Float64Array(mixture.weight.length);
-      posteriors(rows, mixture).forEach((r, j) => (total[j % total.length]! += r));
-      // the floor of the sums of posteriors is a kink
-      return total.every((sum) => Math.abs(Math.log(sum / floor)) > 0.1) && wide(rows, mixture);
-    });
+    const found = fit(rows, startOf(plan, x), plan).map((mixture) => posteriors(rows, mixture));
+    const components = plan.start.weight.length;
+    return found.every((p) => offFloor(p, components)) && (plan.running !== null || shared(found[found.length - 1]!, components));
   },
   draw(choose) {
     return {
@@ -121,16 +118,24 @@ y = (sum over k of p[k] / sqrt(w[k]) * (x - mean[k]) / sqrt(variance[k] + eps)) 
   classifier: (channels) => new MixtureNorm(channels),
 };
 
+/** Whether no sum of posteriors is near its floor, which is a kink. */
+function offFloor(p: Float64Array, components: number): boolean {
+  return sums(p, components).every((total) => Math.abs(Math.log(total / floor)) > 0.1);
+}
+
 /**
- * Whether no row is farther than 1,000 widths from a component. Slopes are distance / variance: farther out they cancel
- * to what rounding leaves (measured: second derivatives of an outlier at 3,500 widths are off by 1.01 times the bound that
- * gradcheck measures, 2e-14 where the largest is 1).
+ * Whether every component that is not dead has more than one row. A row alone in its component is its mean: it gives 0,
+ * and slopes that are what rounding leaves (measured: 2e-14, 1.01 times the bound that gradcheck measures).
  */
-function wide({ values, channels }: Rows, { mean, variance }: Mixture): boolean {
-  return mean.every((m, at) => {
-    for (let i = at % channels; i < values.length; i += channels) if ((values[i]! - m) ** 2 > 1e6 * variance[at]!) return false;
-    return true;
-  });
+function shared(p: Float64Array, components: number): boolean {
+  const squares = sums(p.map((value) => value * value), components);
+  return sums(p, components).every((total, k) => total < floor || total * total > 1.001 * squares[k]!);
+}
+
+function sums(p: Float64Array, components: number): Float64Array {
+  const total = new Float64Array(components);
+  p.forEach((value, j) => (total[j % components]! += value));
+  return total;
 }
 
 /** A call of the function form. */
