@@ -17,6 +17,7 @@ import { Tensor } from '../tensor/tensor.ts';
 import { rounded } from '../tensor/walk.ts';
 import { spatialSize } from './_check.ts';
 import { type Moments, moments, rstdOf } from './_moments.ts';
+import { sharesBackward } from './_shares.ts';
 import { groupOf, weightedMoments, weightedMomentsBackward, weightsOf, type WeightedView } from './_weighted-moments.ts';
 
 /** Which way modes are shared out: to samples ("mn"), or to the channels of each sample ("mgn"). */
@@ -182,7 +183,7 @@ export function mixModesBackward(dy: Tensor, saved: ModeSaved, needs: readonly b
   const rows = { mean: rowMean, variance: saved.rowVariance };
   const back = total && weightedMomentsBackward(dMean, dVariance, rows, gates, { mean, variance, total }, view);
   if (back) for (let g = 0; g < dGates.length; g++) dGates[g]! += back.weights[g]!;
-  const toLogits = softmaxBackward(dGates, gates, modes);
+  const toLogits = sharesBackward(gates, dGates, modes);
   const { dGateWeight, dGateBias, dPooled } = linearBackward(toLogits, rowMean, gateWeight, view);
   const dx = needs[0] ? like(x) : null;
   for (let r = 0, i = 0; r < scale.length && dx; r++) {
@@ -200,16 +201,6 @@ export function mixModesBackward(dy: Tensor, saved: ModeSaved, needs: readonly b
     needs[3] ? found(dGateWeight, gateWeight) : null,
     needs[4] ? found(dGateBias, gateBias) : null,
   ];
-}
-
-function softmaxBackward(dGates: Float64Array, gates: Float64Array, modes: number): Float64Array {
-  const dLogits = new Float64Array(gates.length);
-  for (let at = 0; at < gates.length; at += modes) {
-    let average = 0;
-    for (let k = 0; k < modes; k++) average += gates[at + k]! * dGates[at + k]!;
-    for (let k = 0; k < modes; k++) dLogits[at + k] = gates[at + k]! * (dGates[at + k]! - average);
-  }
-  return dLogits;
 }
 
 function linearBackward(

@@ -19,6 +19,7 @@ import { localContrast } from './catalog/local-contrast.ts';
 import { localResponse } from './catalog/local-response.ts';
 import { mode } from './catalog/mode.ts';
 import { online } from './catalog/online.ts';
+import { mixture } from './catalog/mixture.ts';
 import { opSparsemax } from './catalog/op-sparsemax.ts';
 import { opSparsestmax } from './catalog/op-sparsestmax.ts';
 import { rms } from './catalog/rms.ts';
@@ -62,6 +63,7 @@ export const catalog: readonly NormEntry[] = [
   cosine,
   mode,
   decorrelatedBatch,
+  mixture,
 ];
 
 /** Operations beside the norms that cases can be made of: what some norms are built with, and others may want to check. */

@@ -121,6 +121,17 @@ export {
   type LocalResponseNormOptions,
 } from './local-response.ts';
 export {
+  type EmGradient,
+  type MixtureInit,
+  mixtureNorm,
+  MixtureNorm,
+  mixtureNormDefinition,
+  type MixtureNormLayerOptions,
+  type MixtureNormOptions,
+  mixtureNormState,
+  type MixtureNormState,
+} from './mixture.ts';
+export {
   modeNorm,
   ModeNorm,
   modeNormDefinition,

@@ -152,9 +152,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'mode: the softmax is differentiated without what the gates share',
-    file: kernel,
-    find: 'gates[at + k]! * (dGates[at + k]! - average);',
-    replace: 'gates[at + k]! * dGates[at + k]!;',
+    file: 'src/norms/_shares.ts',
+    find: 'y[at]! * (dy[at]! - apart - average);',
+    replace: 'y[at]! * (dy[at]! - apart);',
     tests,
     norm: 'mode',
   },
@@ -329,5 +329,12 @@ export const mutants: readonly Mutant[] = [
     tests,
     norm: 'mode',
     note: 'what the released code begins with',
+  },
+  {
+    name: 'shares: what the largest share has is not taken off first',
+    file: 'src/norms/_shares.ts',
+    find: 'const apart = dy[largest]!;',
+    replace: 'const apart = 0 * dy[largest]!;',
+    tests: ['norms/_shares'],
   },
 ];

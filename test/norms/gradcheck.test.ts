@@ -3,9 +3,9 @@ import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import { grad } from '../../src/autograd/backward.ts';
-import { detach, noGrad } from '../../src/autograd/record.ts';
+import { detach, noGrad, type Op, record } from '../../src/autograd/record.ts';
 import { gradcheck, type GradcheckResult } from '../../src/autograd/gradcheck.ts';
-import type { Form, Mode } from '../../src/norms/catalog/entry.ts';
+import type { Call, Form, Mode, Tensors } from '../../src/norms/catalog/entry.ts';
 import { leaves } from '../../src/oracle/case.ts';
 import { copy } from '../../src/tensor/create.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
@@ -41,13 +41,15 @@ function functionOf(found: NormCase, form: Form, other: { config?: object; mode?
   // labels and choices are held: a check that moves them by a rounding would ask for the impossible
   const given = Object.fromEntries(Object.entries(all).filter(([name]) => !entry.whole?.includes(name)));
   const names = Object.keys(given);
-  const f = (...values: Tensor[]): Tensor[] => {
+  const called = (apply: (call: Call) => Tensors) => (...values: Tensor[]): Tensor[] => {
     const by = { ...all, ...Object.fromEntries(names.map((name, i) => [name, values[i]!])) };
     const pick = (from: object): Record<string, Tensor> => Object.fromEntries(Object.keys(from).map((name) => [name, by[name]!]));
-    return Object.values(entry.apply(form, { config, params: pick(params), state: leaves(running, false), mode, ...(op !== undefined && { op }), inputs: pick(inputs) }));
+    return Object.values(apply({ config, params: pick(params), state: leaves(running, false), mode, ...(op !== undefined && { op }), inputs: pick(inputs) }));
   };
+  const f = called((call) => entry.apply(form, call));
+  const held = entry.held?.(form, { ...once, state: leaves(running, false) });
   const spread = names.map((name) => (name in inputs ? found.spread(name) : undefined));
-  return { f, given: Object.values(given), weights: Object.values(leaves(gradOutputs, true)), spread };
+  return { f, still: held ? called(held) : f, given: Object.values(given), weights: Object.values(leaves(gradOutputs, true)), spread };
 }
 
 /** The gradients of the inputs that want one, of the outputs weighted by `dys`. */
@@ -59,6 +61,21 @@ function gradientOf(outputs: readonly Tensor[], inputs: readonly Tensor[], dys: 
     allowUnused: true,
   });
 }
+
+/**
+ * A function with the gradients of `f` and the values of `still`, which is equal to it at the inputs and holds what the
+ * gradient takes for a constant.
+ */
+function valuedBy(still: Listed, f: Listed): Listed {
+  if (still === f) return f;
+  return (...values) => {
+    const fixed = still(...values);
+    return f(...values).map((y, i) => record(valuedOp, [y], {}, copy(fixed[i]!)));
+  };
+}
+
+type Listed = (...values: Tensor[]) => Tensor[];
+const valuedOp: Op<object> = { name: 'valued', exact: true, pullback: (dy) => [dy] };
 
 /** Whether differences can show the derivative: not at a kink, as the tie of a maximum. */
 function smooth(found: NormCase): boolean {
@@ -81,8 +98,8 @@ for (const entry of listed) {
       const counts = { total: 0, inconclusive: 0 };
       check(
         fc.property(normCases(entry, { fits: smooth }), (found) => {
-          const { f, given, spread } = functionOf(found, form);
-          judge(gradcheck(f, given, { spread, directions: 1 }), counts);
+          const { f, still, given, spread } = functionOf(found, form);
+          judge(gradcheck(valuedBy(still, f), given, { spread, directions: 1 }), counts);
         }),
         { runs: form === 'fused' ? 20 : 10 },
       );
@@ -120,12 +137,13 @@ for (const entry of listed) {
     const counts = { total: 0, inconclusive: 0 };
     check(
       fc.property(normCases(entry, { among: ['benign', 'outlier'], fits: smooth }), (found) => {
-        const { f, given, weights, spread } = functionOf(found, 'fused');
-        const vjp = (...values: Tensor[]): Tensor[] => {
+        const { f, still, given, weights, spread } = functionOf(found, 'fused');
+        const vjpOf = (of: Listed) => (...values: Tensor[]): Tensor[] => {
           const inputs = values.slice(0, given.length);
-          return gradientOf(f(...inputs), inputs, values.slice(given.length), true);
+          return gradientOf(of(...inputs), inputs, values.slice(given.length), true);
         };
-        judge(gradcheck(vjp, [...given, ...weights], { spread: [...spread], directions: 1 }), counts);
+        const vjp = vjpOf(f);
+        judge(gradcheck(valuedBy(still === f ? vjp : vjpOf(still), vjp), [...given, ...weights], { spread: [...spread], directions: 1 }), counts);
       }),
       { runs: 6 },
     );

@@ -82,6 +82,19 @@ test('below the normal numbers the nearest one is near enough, and one two steps
   assert.ok(worstOf(got, reference).ratio > 1);
 });
 
+test('a result below the range of float32 may be rounded to 0, and be no farther off', () => {
+  const tiny = layerCase([1, 2, 4]);
+  tiny.calls[0]!.gradOutputs.y!.data.set([0, 0, 1e-300]);
+  const { want, allowed } = judged(tiny);
+  const ratioOf = (value: number): number => {
+    const [got] = answer(tiny);
+    got!.grads.x!.data[0] = value;
+    return worstOf([got!], { want, allowed }).ratio;
+  };
+  assert.ok(ratioOf(0) <= 1);
+  assert.ok(ratioOf(2 ** -149) > 1);
+});
+
 test('a case in float32 is refused: its answers would be rounded already', () => {
   assertThrows(() => judged(layerCase([1, 2, 4], 'float32')), 'TypeError', /must be in float64, got float32/);
 });

@@ -27,6 +27,8 @@ const LARGER: Readonly<Record<string, number>> = {
   online: 12 * 1024,
   // its gradient twice, in loops and in primitives of the output, and activations that are undone
   'in-place-abn': 10 * 1024,
+  // EM twice, with its derivative, and a seeded generator
+  mixture: 14 * 1024,
   // a communicator and the merging of statistics
   'sync-batch': 11 * 1024,
   // the layers they are part of, or a decomposition with derivatives of any order

@@ -117,6 +117,12 @@ export interface Entry {
     readonly exactWith: Call['config'];
   };
   /**
+   * For a norm whose published gradient takes something that a call computes from its data for a constant, and that no
+   * state holds: the norm as a function of data that move, with that held as it is in `call`. Its derivative there is
+   * the gradient of `call`. Need not be written in the form asked for; changes no state. Default: `apply` itself.
+   */
+  readonly held?: (form: Form, call: Call) => (moved: Call) => Tensors;
+  /**
    * Parameters of which a call holds several copies, by the names of the copies: each has a gradient of its own, and the
    * parameter's is their sum.
    */
