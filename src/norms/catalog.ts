@@ -2,8 +2,8 @@
 import { activation } from './catalog/activation.ts';
 import { adaptiveInstance } from './catalog/adaptive-instance.ts';
 import { attentive } from './catalog/attentive.ts';
-import { batch } from './catalog/batch.ts';
 import { batchChannel } from './catalog/batch-channel.ts';
+import { batch } from './catalog/batch.ts';
 import { conditionalBatch } from './catalog/conditional-batch.ts';
 import { conditionalInstance } from './catalog/conditional-instance.ts';
 import { cosine } from './catalog/cosine.ts';
@@ -12,26 +12,26 @@ import type { Entry, NormEntry } from './catalog/entry.ts';
 import { filterResponse } from './catalog/filter-response.ts';
 import { group } from './catalog/group.ts';
 import { inPlaceAbn } from './catalog/in-place-abn.ts';
-import { instance } from './catalog/instance.ts';
 import { instanceLevelMeta } from './catalog/instance-level-meta.ts';
+import { instance } from './catalog/instance.ts';
 import { layer } from './catalog/layer.ts';
 import { localContrast } from './catalog/local-contrast.ts';
 import { localResponse } from './catalog/local-response.ts';
+import { mixture } from './catalog/mixture.ts';
 import { mode } from './catalog/mode.ts';
 import { online } from './catalog/online.ts';
-import { mixture } from './catalog/mixture.ts';
 import { opSparsemax } from './catalog/op-sparsemax.ts';
 import { opSparsestmax } from './catalog/op-sparsestmax.ts';
 import { rms } from './catalog/rms.ts';
 import { sparseSwitchable } from './catalog/sparse-switchable.ts';
+import { spectral } from './catalog/spectral.ts';
 import { stableRank } from './catalog/stable-rank.ts';
 import { switchable } from './catalog/switchable.ts';
-import { spectral } from './catalog/spectral.ts';
 import { syncBatch } from './catalog/sync-batch.ts';
 import { virtualBatch } from './catalog/virtual-batch.ts';
-import { weight } from './catalog/weight.ts';
 import { weightDemodulation } from './catalog/weight-demodulation.ts';
 import { weightStandardization } from './catalog/weight-standardization.ts';
+import { weight } from './catalog/weight.ts';
 
 export const catalog: readonly NormEntry[] = [
   batch,
@@ -40,30 +40,30 @@ export const catalog: readonly NormEntry[] = [
   instance,
   group,
   filterResponse,
-  activation,
-  virtualBatch,
-  online,
-  adaptiveInstance,
-  localResponse,
-  localContrast,
-  spectral,
-  stableRank,
-  weight,
-  weightDemodulation,
-  weightStandardization,
-  conditionalInstance,
-  instanceLevelMeta,
-  switchable,
-  sparseSwitchable,
-  syncBatch,
-  conditionalBatch,
-  attentive,
   batchChannel,
   inPlaceAbn,
-  cosine,
+  virtualBatch,
+  syncBatch,
+  online,
+  adaptiveInstance,
+  conditionalInstance,
+  conditionalBatch,
+  attentive,
+  instanceLevelMeta,
+  activation,
+  switchable,
+  sparseSwitchable,
   mode,
-  decorrelatedBatch,
   mixture,
+  decorrelatedBatch,
+  localResponse,
+  localContrast,
+  weight,
+  weightStandardization,
+  weightDemodulation,
+  cosine,
+  spectral,
+  stableRank,
 ];
 
 /** Operations beside the norms that cases can be made of: what some norms are built with, and others may want to check. */

@@ -6,8 +6,8 @@ import { bundle, slugs } from '../support/project.ts';
 const test = suite('size, minified and compressed');
 
 /**
- * Most bytes of the engine and one norm: functions, definition, class. Measured: the engine alone 3.7 kB, with RMS norm
- * 6.3 kB, with layer norm 7.6 kB; norms that need more of the library than others have a limit of their own.
+ * Most bytes of the engine and one norm: functions, definition, class. Measured: the engine alone 4.0 kB, with RMS norm
+ * 6.4 kB, with layer norm 8.0 kB; norms that need more of the library than others have a limit of their own.
  */
 const ONE_NORM = 9 * 1024;
 const LARGER: Readonly<Record<string, number>> = {
@@ -16,7 +16,7 @@ const LARGER: Readonly<Record<string, number>> = {
   'conditional-instance': 11 * 1024,
   'conditional-batch': 13 * 1024,
   'instance-level-meta': 12 * 1024,
-  attentive: 14 * 1024,
+  attentive: 15 * 1024,
   switchable: 11 * 1024,
   'sparse-switchable': 14 * 1024,
   // gates, and moments that they weigh, with the primitives they are made of
@@ -26,9 +26,11 @@ const LARGER: Readonly<Record<string, number>> = {
   // two recursions, each fused and in steps, and a choice of companions
   online: 12 * 1024,
   // its gradient twice, in loops and in primitives of the output, and activations that are undone
-  'in-place-abn': 10 * 1024,
+  'in-place-abn': 11 * 1024,
   // EM twice, with its derivative, and a seeded generator
   mixture: 14 * 1024,
+  // weighted averages over windows, and borders
+  'local-contrast': 10 * 1024,
   // a communicator and the merging of statistics
   'sync-batch': 11 * 1024,
   // the layers they are part of, or a decomposition with derivatives of any order
@@ -39,7 +41,7 @@ const LARGER: Readonly<Record<string, number>> = {
   'stable-rank': 15 * 1024,
 };
 /** Most bytes of everything. */
-const EVERYTHING = 72 * 1024;
+const EVERYTHING = 96 * 1024;
 
 function size(contents: string): number {
   return gzipSync(bundle(contents), { level: 9 }).length;
@@ -65,7 +67,7 @@ test('one norm taken from the index costs no more than from its own entry', () =
   assert.ok(fromIndex <= own + 32, `from the index ${fromIndex} bytes, from its own entry ${own}`);
 });
 
-test('everything fits into 72 kB', () => {
+test('everything fits into 96 kB', () => {
   const bytes = size(`export * from './src/index.ts';`);
   assert.ok(bytes <= EVERYTHING, `everything is ${bytes} bytes, above ${EVERYTHING}`);
 });

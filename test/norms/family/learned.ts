@@ -1,5 +1,6 @@
 /** Equalities of the norms that learn how to normalize. */
 import { add } from '../../../src/autograd/add.ts';
+import { mul } from '../../../src/autograd/mul.ts';
 import { reshape } from '../../../src/autograd/reshape.ts';
 import { attentiveNorm } from '../../../src/norms/attentive.ts';
 import { batchNorm } from '../../../src/norms/batch.ts';
@@ -7,6 +8,7 @@ import { groupNorm } from '../../../src/norms/group.ts';
 import { instanceNorm } from '../../../src/norms/instance.ts';
 import { instanceLevelMetaNorm } from '../../../src/norms/instance-level-meta.ts';
 import { layerNorm } from '../../../src/norms/layer.ts';
+import { mixtureNorm } from '../../../src/norms/mixture.ts';
 import { modeNorm } from '../../../src/norms/mode.ts';
 import { sparseSwitchableNorm } from '../../../src/norms/sparse-switchable.ts';
 import { switchableNorm } from '../../../src/norms/switchable.ts';
@@ -150,6 +152,31 @@ const modes: readonly Equality[] = [
   },
 ];
 
+const mixtures: readonly Equality[] = [
+  {
+    norm: 'mixture',
+    given: 'with one component',
+    is: 'batch',
+    shapes: images,
+    left: (x) => mixtureNorm(x, weight, bias, null, { numComponents: 1 }),
+    right: (x) => batchNorm(x, weight, bias),
+    within: rounding,
+  },
+  {
+    norm: 'mixture',
+    given: 'with K components that start from equal means',
+    is: 'batch',
+    as: 'times `sqrt(K)`',
+    shapes: images,
+    left: (x) => {
+      const initMeans = zeros([3, 4], { dtype: 'float64' });
+      return mixtureNorm(x, null, null, null, { numComponents: 3, init: 'given', initMeans });
+    },
+    right: (x) => mul(batchNorm(x), Math.sqrt(3)),
+    within: rounding,
+  },
+];
+
 export const learned: readonly Equality[] = [
   ...alone.map(
     ({ name, is, as, run }): Equality => ({
@@ -181,4 +208,5 @@ export const learned: readonly Equality[] = [
   ...attending,
   ...metaWithoutCode,
   ...modes,
+  ...mixtures,
 ];

@@ -1,5 +1,6 @@
 /** Equalities of the norms that standardize activations. */
 import { concat } from '../../../src/autograd/concat.ts';
+import { leakyRelu } from '../../../src/autograd/leaky-relu.ts';
 import { mean } from '../../../src/autograd/mean.ts';
 import { reshape } from '../../../src/autograd/reshape.ts';
 import { slice } from '../../../src/autograd/slice.ts';
@@ -9,6 +10,8 @@ import { actNorm, actNormState } from '../../../src/norms/activation.ts';
 import { batchNorm, batchNormState } from '../../../src/norms/batch.ts';
 import { batchChannelNorm, batchChannelNormState } from '../../../src/norms/batch-channel.ts';
 import { decorrelatedBatchNorm } from '../../../src/norms/decorrelated-batch.ts';
+import { inPlaceABN } from '../../../src/norms/in-place-abn.ts';
+import { onlineNorm, onlineNormState } from '../../../src/norms/online.ts';
 import { filterResponseNorm } from '../../../src/norms/filter-response.ts';
 import { groupNorm } from '../../../src/norms/group.ts';
 import { instanceNorm } from '../../../src/norms/instance.ts';
@@ -23,6 +26,10 @@ import { type Equality, images, matrices, numbers, rounding, single } from './eq
 
 const [weight, bias] = [numbers(1, 4), numbers(2, 4)];
 const float64 = { dtype: 'float64' } as const;
+
+/** `|weight| + eps`. */
+const sized = (values: Tensor): Tensor => fromArray(values.data.map((w) => Math.abs(w) + 1e-5), values.shape);
+const running = { runningMean: numbers(6, 4), runningVar: fromArray(numbers(7, 4).data.map((v) => v * v + 0.25), [4]) };
 
 /** x as rows of all positions. */
 const flat = (x: Tensor): Tensor => reshape(x, [x.shape[0]!, x.shape[1]!, -1]);
@@ -171,5 +178,34 @@ export const standardizing: readonly Equality[] = [
     },
     right: (x) => groupNorm(x, null, null, { numGroups: 2 }),
     within: rounding,
+  },
+  {
+    norm: 'in-place-abn',
+    given: '',
+    is: 'batch',
+    as: 'with the weight `|weight| + eps`, and the activation behind it',
+    shapes: images,
+    left: (x) => inPlaceABN(x, weight, bias, null, { activationParam: 0.25 }),
+    right: (x) => leakyRelu(batchNorm(x, sized(weight), bias), 0.25),
+    within: rounding,
+  },
+  {
+    norm: 'in-place-abn',
+    given: "with `activation: 'identity'`, without weight and bias",
+    is: 'batch',
+    shapes: images,
+    left: (x) => inPlaceABN(x, null, null, null, { activation: 'identity' }),
+    right: (x) => batchNorm(x),
+    within: rounding,
+  },
+  {
+    norm: 'online',
+    given: "in evaluation, with `ecm: 'none'`",
+    is: 'batch',
+    as: 'in evaluation, with the same running statistics',
+    shapes: images,
+    left: (x) => onlineNorm(x, weight, bias, { ...onlineNormState(4, float64), ...running }, { ecm: 'none', training: false }),
+    right: (x) => batchNorm(x, weight, bias, { ...batchNormState(4, float64), ...running }, { training: false }),
+    within: 0,
   },
 ];
