@@ -42,7 +42,7 @@ the same initial weights, on the same batches. Prints a table, writes curves (SV
 
 Options:
   --norm a,b | all | none   norms to train with; "none" is always trained first (default ${defaultNorms})
-                            known: ${wrapped(usable.norm, 28, 92)}
+                            known: ${wrapped(usable.norm, 28, 90)}
   --weight-norm a,b | all   norms of weights, each alone and with every one of --norm, which is then none by default
                             known: ${wrapped(usable['weight-norm'], 28, 92)}
   --preset NAME             default ${defaults.preset}
