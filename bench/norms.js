@@ -1,7 +1,7 @@
 /** The norms of the catalogue, fused against their definitions and against a copy of the same elements. */
 import { copyCase, geometricMean, measure, shown, table } from './harness.js';
 
-/** Shapes by the kind of axes that a norm's drafts name: [N, C, ...S], [...L, ...D], or those of a weight. */
+/** Shapes by the kind of axes that a norm's drafts name: [N, C, ...S], [...L, ...D], those of a weight, or of a layer. */
 const full = {
   image: [
     { N: 32, C: 64, S0: 28, S1: 28 },
@@ -13,18 +13,28 @@ const full = {
   ],
   filters: [{ O: 256, I: 256, S0: 3, S1: 3 }],
   matrix: [{ D0: 512, D1: 512 }],
+  replicas: [{ N0: 16, N1: 16, C: 64, S0: 28, S1: 28 }],
+  layer: [{ N: 16, O: 128, I: 128, H: 14, W: 14, S0: 3, S1: 3 }],
 };
 const quick = {
   image: [{ N: 8, C: 32, S0: 14, S1: 14 }],
   sequence: [{ L0: 256, D0: 256 }],
   filters: [{ O: 64, I: 64, S0: 3, S1: 3 }],
   matrix: [{ D0: 64, D1: 64 }],
+  replicas: [{ N0: 4, N1: 4, C: 32, S0: 14, S1: 14 }],
+  layer: [{ N: 4, O: 32, I: 32, H: 14, W: 14, S0: 3, S1: 3 }],
 };
 
 /** Options other than the usual ones that the chooser below finds. */
 const options = {
   group: { numGroups: 32 },
   instance: { affine: true },
+  'instance-level-meta': { numGroups: 32, keyGroupSize: 16 },
+};
+
+/** Extents that follow from others. */
+const following = {
+  'instance-level-meta': ({ C }) => ({ K: C / 16 }),
 };
 
 /** Chooses what is usual: eps and momentum as everybody has them, else the first. */
@@ -33,9 +43,10 @@ const usual = {
   oneOf: (list) => list.find((value) => value === 1e-5 || value === 0.1) ?? list[0],
 };
 
-/** Which shapes belong to these axes; undefined for a norm that has others, as images and weights at once. */
+/** Which shapes belong to these axes. */
 function kindOf(axes) {
-  if (axes.includes('N')) return axes.includes('C') ? 'image' : undefined;
+  if (axes.includes('N0')) return 'replicas';
+  if (axes.includes('N')) return axes.includes('C') ? 'image' : 'layer';
   if (axes.includes('O')) return 'filters';
   return axes.some((axis) => axis.startsWith('L')) || axes.length === 1 ? 'sequence' : 'matrix';
 }
@@ -43,11 +54,9 @@ function kindOf(axes) {
 /** The cases of a norm: one for each shape that its plan accepts. */
 function plansOf(entry, shapes) {
   const draft = entry.draw(usual);
-  const kind = kindOf(Object.keys(draft.sizes));
-  if (!kind) return [];
-  return shapes[kind].flatMap((wanted) => {
-    const kept = Object.fromEntries(Object.entries(draft.sizes).filter(([axis]) => !/^[NCOISLD]\d*$/.test(axis)));
-    const sizes = { ...wanted, ...kept };
+  return shapes[kindOf(Object.keys(draft.sizes))].flatMap((wanted) => {
+    const kept = Object.fromEntries(Object.entries(draft.sizes).filter(([axis]) => !/^[NCOISLDHW]\d*$/.test(axis)));
+    const sizes = { ...wanted, ...kept, ...following[entry.slug]?.(wanted) };
     const plan = entry.plan({ sizes, options: { ...draft.options, ...options[entry.slug] } });
     return plan ? [{ plan, sizes }] : [];
   });
@@ -114,7 +123,7 @@ export function benchNorms(entries, library, { isQuick, filters, log }) {
   for (const entry of entries) {
     if (filters.length > 0 && !filters.includes(entry.slug)) continue;
     const plans = plansOf(entry, isQuick ? quick : full);
-    if (plans.length === 0) left.push(`${entry.slug}: its cases have other axes than the shapes of this page`);
+    if (plans.length === 0) left.push(`${entry.slug}: its plan has no case with the shapes of this page`);
     for (const planned of plans) {
       log(entry.slug);
       try {
