@@ -181,14 +181,16 @@ export function detach(x: Tensor): Tensor {
  * The tensors and typed arrays that a node keeps: those among its saved values, also in lists and in plain objects such
  * as `{ mean, rstd }`, but for the state that its pullback moves.
  */
-export function heldBy({ op: { moves = [] }, saved }: Pick<Node, 'op' | 'saved'>): (Tensor | ArrayBufferView)[] {
+export function heldBy({ op: { moves }, saved }: Pick<Node, 'op' | 'saved'>): (Tensor | ArrayBufferView)[] {
   const found: (Tensor | ArrayBufferView)[] = [];
-  const pending: unknown[] = Object.entries(saved ?? {}).flatMap(([name, value]) => (moves.includes(name) ? [] : [value]));
-  while (pending.length > 0) {
-    const value = pending.pop();
-    if (value instanceof Tensor || ArrayBuffer.isView(value)) found.push(value);
-    else if (typeof value !== 'object' || value === null) continue;
-    else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) pending.push(...Object.values(value));
+  const pending: object[] = saved ? [saved] : [];
+  for (let holder = pending.pop(); holder; holder = pending.pop()) {
+    for (const name in holder) {
+      const value = (holder as Record<string, unknown>)[name];
+      if (typeof value !== 'object' || value === null || (moves && holder === saved && moves.includes(name))) continue;
+      if (value instanceof Tensor || ArrayBuffer.isView(value)) found.push(value);
+      else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) pending.push(value);
+    }
   }
   return found;
 }
