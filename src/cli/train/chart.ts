@@ -22,12 +22,15 @@ const LEFT = [76, 580] as const;
 const FONT = `font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"`;
 const LEGEND_WIDTH = 930;
 /** Longest name that has room for its results beside it in a legend of three columns. */
-const SHORT_NAME = 20;
+const SHORT_NAME = 18;
 
 interface Point {
   readonly x: number;
   readonly y: number;
 }
+
+/** A training that explodes would leave no room for the others: losses above this are drawn at the upper edge. */
+const HIGHEST_LOSS = 100;
 
 interface Panel {
   readonly left: number;
@@ -56,7 +59,7 @@ export function lineChart(runs: readonly Run[], summaries: readonly Summary[], s
       left: LEFT[0],
       title: 'Training loss (cross entropy, logarithmic)',
       x,
-      y: logScale(Math.min(1, ...lossValues), Math.max(2, ...lossValues)),
+      y: logScale(Math.min(1, ...lossValues), Math.min(HIGHEST_LOSS, Math.max(2, ...lossValues))),
       tick: String,
       curves: losses,
       marked: false,

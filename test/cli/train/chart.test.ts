@@ -71,7 +71,8 @@ test('a legend with long names has two columns, so that names and results do not
     const svg = draw(names.map((name) => run(name, falling, [0.5])));
     return [...svg.matchAll(/<path d="M(\d+) \d+h30"/g)].map(([, x]) => Number(x));
   };
-  assert.equal(places(['none', 'batch', 'conditional-instance', 'group']), [76, 386, 696, 76]);
+  assert.equal(places(['none', 'batch', 'decorrelated-batch', 'group']), [76, 386, 696, 76]);
+  assert.equal(places(['none', 'batch', 'instance-level-meta', 'group']), [76, 541, 76, 541]);
   assert.equal(places(['none', 'batch', 'group + weight-standardization', 'group']), [76, 541, 76, 541]);
 });
 
@@ -84,6 +85,15 @@ test('marks a divergence, and is well formed without a point, with one, and with
   assertWellFormed(draw([run('none', [], [], 'stopped')]));
   assertWellFormed(draw([run('none', [2], [0], 'done')], 1));
   assertWellFormed(draw([run('none', new Array<number>(16).fill(0), [1, 1])]));
+});
+
+test('a training that explodes leaves the others their room: its loss is drawn at the upper edge, up to 100', () => {
+  const exploding = [...falling.slice(0, 15), 1e21];
+  const [calm] = curves(draw([run('none', falling, [0.5])]));
+  const [kept, lost] = curves(draw([run('none', falling, [0.5]), run('batch', exploding, [0.5], 'diverged')]));
+  const height = (curve: [number, number][]): number => Math.max(...curve.map(([, y]) => y)) - Math.min(...curve.map(([, y]) => y));
+  assert.ok(height(kept!) > height(calm!) / 4, `${height(kept!)} of ${height(calm!)}`);
+  assert.is(lost![lost!.length - 1]![1], 96);
 });
 
 test('a linear scale has round ticks that hold the data', () => {
