@@ -183,4 +183,9 @@ export { type Idx, type IdxArray, readIdx } from './data/idx.ts';
 export { syntheticDigits, type SyntheticDigitsOptions } from './data/synthetic-digits.ts';
 
 // Files
+export type { StoredArray, StoredData } from './formats/_elements.ts';
 export { type JsonNumber, type JsonTensor, tensorFromJson, tensorToJson } from './formats/json-tensor.ts';
+export { type NpyArray, readNpy, writeNpy } from './formats/npy.ts';
+export { type NpzOptions, readNpz, writeNpz } from './formats/npz.ts';
+export { readSafetensors, type Safetensors, type SafetensorsArray, writeSafetensors } from './formats/safetensors.ts';
+export { stateDictFromNpz, stateDictFromSafetensors, tensorFromStored } from './formats/state-dict.ts';
