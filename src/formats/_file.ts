@@ -61,7 +61,7 @@ export function encodeUtf8(caller: string, text: string): Uint8Array {
   try {
     escaped = encodeURIComponent(text);
   } catch {
-    refuse(caller, `a name must be valid Unicode, got ${JSON.stringify(text)}; it has half a surrogate pair`);
+    refuse(caller, `text must be valid Unicode, got ${JSON.stringify(text)}; it has half a surrogate pair`);
   }
   const bytes: number[] = [];
   for (let i = 0; i < escaped.length; i++) {

@@ -129,6 +129,7 @@ function checkedKeys(caller: string, text: string): string[] {
       const keys = open[open.length - 1]!;
       const key = JSON.parse(text.slice(start, i + 1)) as string;
       if (keys.has(key)) refuse(caller, `a key must occur once, got ${brief(key)} twice; which one is meant?`);
+      encodeUtf8(caller, key);
       keys.add(key);
     } else if (!/[\s\d:,[\]]/.test(text[i]!)) {
       refuse(caller, `the header must be of objects, lists, texts and counts from 0, got ${brief(text.slice(i))}; the file is damaged`);
@@ -183,7 +184,7 @@ export function writeSafetensors(
   const entries: string[] = [];
   for (const [name, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') throw new TypeError(`${caller}: metadata must be text, got ${typeof value} for ${name}; use String(...)`);
-    entries.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`);
+    entries.push(`${quoted(caller, name)}:${quoted(caller, value)}`);
   }
   const heads = entries.length ? [`"__metadata__":{${entries.join()}}`] : [];
   const list = Object.entries(tensors);
@@ -197,7 +198,7 @@ export function writeSafetensors(
   let at = 0;
   for (const [name, x] of list) {
     const end = at + x.data.byteLength;
-    heads.push(`${JSON.stringify(name)}:{"dtype":"F${8 * width(x)}","shape":[${x.shape}],"data_offsets":[${at},${end}]}`);
+    heads.push(`${quoted(caller, name)}:{"dtype":"F${8 * width(x)}","shape":[${x.shape}],"data_offsets":[${at},${end}]}`);
     at = end;
   }
   let header = encodeUtf8(caller, `{${heads.join()}}`);
@@ -205,4 +206,10 @@ export function writeSafetensors(
   const length = new Uint8Array(8);
   viewOf(length).setUint32(0, header.length, true);
   return joined([length, header, ...list.map(([, x]) => bytesOf(x))]);
+}
+
+/** A text as JSON; refuses half a surrogate pair, which JSON can escape but UTF-8 cannot hold. */
+function quoted(caller: string, text: string): string {
+  encodeUtf8(caller, text);
+  return JSON.stringify(text);
 }
