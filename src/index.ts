@@ -131,6 +131,7 @@ export { Parameter, parameter } from './nn/parameter.ts';
 export { cacheWeights, Parametrization, type WeightTransform } from './nn/parametrization.ts';
 export { bake, parametrizationOf, parametrize, type ParametrizeOptions } from './nn/parametrize.ts';
 export { AvgPool2d, GlobalAveragePool, MaxPool2d } from './nn/pooling.ts';
+export { fromPyTorch, toPyTorch } from './nn/pytorch-names.ts';
 export { Sequential } from './nn/sequential.ts';
 export { fans, type Fans } from './nn/init/fans.ts';
 export { gain, type Nonlinearity } from './nn/init/gain.ts';

@@ -100,7 +100,13 @@ function isLittleEndian(): boolean {
 
 /** Turns round the bytes of each element. */
 function swap(bytes: Uint8Array, width: number): void {
-  for (let i = 0; i < bytes.length; i += width) bytes.subarray(i, i + width).reverse();
+  for (let i = 0; i < bytes.length; i += width) {
+    for (let left = i, right = i + width - 1; left < right; left++, right--) {
+      const held = bytes[left]!;
+      bytes[left] = bytes[right]!;
+      bytes[right] = held;
+    }
+  }
 }
 
 /** Puts elements of `width` bytes, whose first index runs fastest, into the order where the last one does. */
