@@ -80,8 +80,10 @@ export function inflate(input: Uint8Array, size: number): Uint8Array | string {
       held = bits = 0;
       const length = take(16);
       const fits = (length ^ take(16)) === 0xffff && length <= input.length - from;
-      problem = !fits ? 'the length of a stored block is none' : length > size - to ? 'there are more bytes than it declares' : '';
-      if (!problem) out.set(input.subarray(from, from + length), to);
+      problem = '';
+      if (!fits) problem = 'the length of a stored block is none';
+      else if (length > size - to) problem = 'there are more bytes than it declares';
+      else out.set(input.subarray(from, from + length), to);
       to += length;
       from += length;
     } else if (kind === 1) {
