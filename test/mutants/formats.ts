@@ -65,7 +65,7 @@ export const mutants: readonly Mutant[] = [
   { ...shared, name: 'formats: a file is read from the beginning of its buffer', find: 'new DataView(buffer, byteOffset, byteLength)', replace: 'new DataView(buffer, byteOffset && 0, byteLength)' },
   { ...shared, name: 'formats: an extent of 0 hides those that are too large', find: 'if (extent) size *= extent;', replace: 'size *= extent;' },
   { ...shared, name: 'formats: the percent sign in a name is taken for an escape', find: 'byte < 128 && byte !== 37', replace: 'byte < 128' },
-  { ...npz, name: 'npz: a member that is no .npy is read as one', find: "if (!name.endsWith('.npy')) refuse", replace: 'if (!name)' },
+  { ...npz, name: 'npz: a member that is no .npy is read as one', find: "if (!name.endsWith('.npy'))", replace: 'if (!name)' },
   { ...npz, name: 'npz: without a limit there is none', find: 'maxBytes = 2 ** 30', replace: 'maxBytes = Infinity' },
   { ...npz, name: 'npz: __proto__ is the prototype', find: 'return Object.fromEntries(arrays);', replace: 'const all: Record<string, NpyArray> = {};\n  for (const [name, array] of arrays) all[name] = array;\n  return all;' },
   { ...zip, name: 'npz: the limit holds for each member alone', find: 'total += entry.size;', replace: 'total = entry.size;' },
