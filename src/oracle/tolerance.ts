@@ -129,6 +129,20 @@ export function worstOf(got: readonly Answer[], { want, allowed }: Judged): Wors
 }
 
 /**
+ * `worstOf(got, judged(asked, options))`, for one who asks only whether the ratio is at most `limit`: stops as soon as it
+ * is. The answer to that is exactly the same, since what is allowed only grows with the runs; a ratio above the limit
+ * is the same too, and one within it at most the limit.
+ */
+export function worstWithin(limit: number, got: readonly Answer[], asked: Case, options: JudgedOptions = {}): Worst {
+  let worst: Worst | undefined;
+  for (const stage of judgedByRuns(asked, options)) {
+    worst = worstOf(got, stage);
+    if (worst.ratio <= limit) break;
+  }
+  return worst!;
+}
+
+/**
  * How far an element is off, in units of what is allowed. Numbers that are not finite have to be the same, unless the
  * perturbed runs disagree there: what is allowed is then Infinity, or NaN where some are NaN and others are not.
  */
