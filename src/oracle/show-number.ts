@@ -18,15 +18,7 @@ export function showPair(a: number, b: number): [string, string] {
   const needed = apart > 0 && Number.isFinite(apart) ? 2 - Math.floor(Math.log10(apart)) : 4;
   const digits = Math.min(17, Math.max(4, needed));
   const shown = [a, b].map((value) => showNumber(value, digits));
-  const decimals = Math.max(...shown.map(decimalsOf));
-  const [first, second] = shown.map((text) => (/^-?\d+(\.\d+)?$/.test(text) && decimals > 0 ? padded(text, decimals) : text));
-  return [first!, second!];
-}
-
-function decimalsOf(text: string): number {
-  return /^-?\d+\.(\d+)$/.exec(text)?.[1]!.length ?? 0;
-}
-
-function padded(text: string, decimals: number): string {
-  return `${text.includes('.') ? text : `${text}.`}${'0'.repeat(decimals - decimalsOf(text))}`;
+  const decimals = Math.max(...shown.map((text) => /^-?\d+\.(\d+)$/.exec(text)?.[1]!.length ?? 0));
+  const aligned = [a, b].map((value, i) => (/^-?\d+(\.\d+)?$/.test(shown[i]!) ? value.toFixed(decimals) : shown[i]!));
+  return [aligned[0]!, aligned[1]!];
 }
