@@ -109,6 +109,7 @@ test('a number that is not finite is off unless it is the same', () => {
   assert.is(ratioOf(1, Infinity, 0), Infinity);
   assert.is(ratioOf(-Infinity, Infinity, 0), Infinity);
   assert.is(ratioOf(Infinity, Infinity, 0), 0);
+  assert.equal([ratioOf(Infinity, 1, Infinity), ratioOf(5, Infinity, Infinity), ratioOf(NaN, 1, Infinity)], [0, 0, Infinity]);
 });
 
 test.run();
