@@ -15,6 +15,18 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'give the right outputs and gradients of cases, in JSON',
     load: async () => (await import('./answer.ts')).answer,
   },
+  cases: {
+    summary: 'write generated cases of norms, as lines or files',
+    load: async () => (await import('./cases.ts')).cases,
+  },
+  list: {
+    summary: 'list the norms',
+    load: async () => (await import('./list.ts')).list,
+  },
+  show: {
+    summary: 'show a norm: formula, options, the tensors of a case',
+    load: async () => (await import('./show.ts')).show,
+  },
   train: {
     summary: 'train a small classifier with and without normalization, and compare',
     load: async () => (await import('./train.ts')).train,
