@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { suite } from 'uvu';
 import { answer } from '../../src/oracle/answer.ts';
 import { caseFromJson } from '../../src/oracle/case.ts';
-import { judged, unitOf, worstOf } from '../../src/oracle/tolerance.ts';
+import { judged, ratioOf, unitOf, worstOf } from '../../src/oracle/tolerance.ts';
 import { assertThrows } from '../support/assertions.ts';
 
 const test = suite('tolerance by Monte-Carlo arithmetic');
@@ -97,6 +97,19 @@ test('a result below the range of float32 may be rounded to 0, and be no farther
 
 test('a case in float32 is refused: its answers would be rounded already', () => {
   assertThrows(() => judged(layerCase([1, 2, 4], 'float32')), 'TypeError', /must be in float64, got float32/);
+});
+
+test('a number that is not finite is off unless it is the same', () => {
+  const asked = layerCase([1, 2, NaN]);
+  const reference = judged(asked);
+  const got = answer(asked);
+  assert.is(worstOf(got, reference).ratio, 0);
+  got[0]!.outputs.y!.data[0] = 1;
+  assert.is(worstOf(got, reference).ratio, Infinity);
+  assert.is(ratioOf(1, Infinity, 0), Infinity);
+  assert.is(ratioOf(-Infinity, Infinity, 0), Infinity);
+  assert.is(ratioOf(Infinity, Infinity, 0), 0);
+  assert.equal([ratioOf(Infinity, 1, Infinity), ratioOf(5, Infinity, Infinity), ratioOf(NaN, 1, Infinity)], [0, 0, Infinity]);
 });
 
 test.run();
