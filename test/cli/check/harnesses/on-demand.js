@@ -35,9 +35,9 @@ const behaviours = {
     process.exit(7);
   },
   'crashes': () => process.kill(process.pid, 'SIGKILL'),
-  'ends in the middle': (message) => process.stdout.write(right(message).slice(0, 14), () => process.exit(1)),
+  'ends in the middle': (message) => process.stdout.write(right(message).split('esults')[0], () => process.exit(1)),
   'hangs': () => {},
-  'hangs in the middle': (message) => out(right(message)),
+  'answers and begins to write': (message) => out(`${right(message)}\n{"seq":`),
   'garbage': () => out('Traceback (most recent call last):\n'),
   'garbage before': (message) => out(`debug: x is 3\n${right(message)}\n`),
   'bare NaN': ({ seq }) => out(`{"seq":${seq},"results":[NaN]}\n`),
@@ -60,7 +60,9 @@ const behaviours = {
     const more = () => process.stdout.write('\n'.repeat(4096), more);
     more();
   },
-  'stderr without end': () => {
+  'stderr without end': (message) => {
+    process.stderr.write('y'.repeat(65536));
+    good(message);
     const more = () => process.stderr.write('y'.repeat(65536), more);
     more();
   },
