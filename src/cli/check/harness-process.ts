@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { HarnessError, type HarnessErrorKind } from './harness-error.ts';
-import { after, brief, type Limits } from './limits.ts';
+import { after, brief, type Limits, quoted } from './limits.ts';
 import { LineSplitter } from './lines.ts';
 import { type Message, printElsewhere, readMessage } from './message.ts';
 import { killAtExit } from './living.ts';
@@ -184,7 +184,7 @@ export class HarnessProcess {
       clearTimeout(timer);
       resolve(message);
     } else {
-      this.#fail('protocol', `expected nothing before the next case, got ${brief(JSON.stringify(message))}; answer each message once`);
+      this.#fail('protocol', `expected nothing before the next case, got ${quoted(message)}; answer each message once`);
     }
   }
 

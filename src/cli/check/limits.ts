@@ -25,6 +25,15 @@ export function after(milliseconds: number, verdict: () => void): NodeJS.Timeout
   return setTimeout(() => setImmediate(verdict), Math.min(milliseconds, 2 ** 31 - 1));
 }
 
+/** What a harness sent, for a message. JSON can be read at any depth, but not written. */
+export function quoted(value: unknown): string {
+  try {
+    return brief(JSON.stringify(value));
+  } catch {
+    return 'a message that is nested too deeply to be shown';
+  }
+}
+
 /** The text for a message, cut to a length that can be read. */
 export function brief(text: string, length = 200): string {
   return text.length > length ? `${text.slice(0, length)}… (${text.length} characters)` : text;

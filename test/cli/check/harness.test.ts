@@ -92,6 +92,8 @@ refused('bytes that are not UTF-8 break the protocol', 'latin-1', 'protocol', /n
 refused('an answer without seq breaks the protocol', 'no seq', 'protocol', /without its seq: \{"errored":true,"message":"what\?"\}; copy seq/);
 refused('seq is returned as it came', 'wrong seq', 'protocol', /another seq: \{"seq":"\d+"/);
 refused('the answer to an older case is not that to this one', 'older seq', 'protocol', /seq of an older case: \{"seq":\d+/);
+refused('a message nested without measure breaks the protocol like another', 'deep without seq', 'protocol', /without its seq: a message that is nested too deeply to be shown;/);
+refused('a message nested without measure that nobody asked for breaks the protocol of the next case', 'deep behind the answer', 'protocol', /nested too deeply to be shown;/, { later: true });
 refused('a second answer to a case breaks the protocol of the next', 'twice', 'protocol', /expected .*, got .*\{"seq":.*answer each/, { later: true });
 refused('lines without end that nobody asked for break the protocol', 'lines without end', 'protocol', /expected .*, got .*answer each/, { later: true });
 refused('blank lines without end break the protocol', 'blank lines without end', 'protocol', /got 1001 blank lines/);

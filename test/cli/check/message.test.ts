@@ -25,6 +25,7 @@ test('what is wrong with other lines is said, with the remedy', () => {
     ['{"a":[-Infinity]}', /as strings$/],
     ['{"a":nan}', /as strings$/],
     ['{"a":"NaN",', /everything else to standard error$/],
+    [`{"a":"${'\\"x'.repeat(1e6)}","b":NaN}`, /as strings$/],
     ['loss is NaN', /everything else to standard error$/],
     [`{${'x'.repeat(1000)}`, /\{x+… \(1001 characters\);/],
   ] as const) {

@@ -46,6 +46,8 @@ const behaviours = {
   'no seq': () => say({ errored: true, message: 'what?' }),
   'wrong seq': ({ seq }) => say({ seq: String(seq), results: [] }),
   'older seq': ({ seq }) => say({ seq: seq - 1, results: [] }),
+  'deep without seq': () => out(`{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}\n`),
+  'deep behind the answer': (message) => out(`${right(message)}\n{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}\n`),
   'twice': (message) => out(`${right(message)}\n${right(message)}\n`),
   'line without end': () => {
     const more = () => process.stdout.write('x'.repeat(65536), more);
