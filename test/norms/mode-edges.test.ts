@@ -9,13 +9,14 @@ import { mode } from '../../src/norms/catalog/mode.ts';
 import type { Call, Form } from '../../src/norms/catalog/entry.ts';
 import { modeNorm, modeNormDefinition, type ModeNormOptions, modeNormState } from '../../src/norms/mode.ts';
 import { answer } from '../../src/oracle/answer.ts';
+import { NormCase } from '../../src/oracle/generate/norm-case.ts';
 import { unitOf, worstWithin } from '../../src/oracle/tolerance.ts';
 import { copy, fromArray, full, ones, tensor, zeros } from '../../src/tensor/create.ts';
 import { normal, Random } from '../../src/tensor/random.ts';
 import { toArray } from '../../src/tensor/read.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { assertClose } from '../support/assertions.ts';
-import { NormCase, normCases } from '../support/norm-case.ts';
+import { normCases } from '../support/norm-case.ts';
 import { check } from '../support/property.ts';
 
 const test = suite('mode at its edges');
