@@ -9,6 +9,7 @@ import { Harness, HarnessError } from './check/harness.ts';
 import { Interrupt, Interrupted } from './check/interrupt.ts';
 import { placesOf, runNorm } from './check/norm-run.ts';
 import { type CheckOptions, checkUsage, parseCheckOptions } from './check/options.ts';
+import { startFailure } from './check/own-words.ts';
 import { Progress } from './check/progress.ts';
 import { failureRecord, normRecord, Records } from './check/records.ts';
 import { failureReport } from './check/report.ts';
@@ -17,7 +18,6 @@ import { type Subjects, subjectsOf } from './check/subjects.ts';
 import { type End, exitCodeOf, summary } from './check/summary.ts';
 import { labelOf } from './check/table.ts';
 import { emptyTally, type Tally } from './check/tally.ts';
-import { startFailure } from './check/start-failure.ts';
 import { Examiner } from './check/trial.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -107,7 +107,7 @@ async function withHarness(harness: Harness, options: CheckOptions, { expected, 
         step: (doing) => progress.step(label, tally, doing),
         report: (asked: OracleCase, failure: Failure) => {
           progress.clear();
-          process.stdout.write(`\n${failureReport(titleOf(label, asked, runs), failure, { ...options, factor, columns })}\n`);
+          process.stdout.write(`\n${failureReport({ norm: label, index: asked.index }, failure, { ...options, factor, columns })}\n`);
           records.write('failure', failureRecord(asked.index, failure));
         },
       });
@@ -145,11 +145,6 @@ function heading(harness: Harness, { seed, runs, profile, only, shard }: CheckOp
   ];
   const who = [name, version].filter(Boolean).join(' ') + (language ? ` (${language})` : '');
   return [`${who}: ${about.join(', ')}`, ...leftOut, ''].join('\n');
-}
-
-function titleOf(label: string, { index, phase, flags }: OracleCase, runs: number): string {
-  const why = flags.filter((flag) => flag !== phase).join(', ');
-  return `${label}: case ${index} of ${runs} failed, ${phase}${why ? ` (${why})` : ''}`;
 }
 
 /** The width that texts are fitted to. */

@@ -1,14 +1,14 @@
 /** `normgrad replay`: saved counterexamples, asked again. */
 import { profiles } from '../oracle/judge.ts';
+import { showNumber } from '../oracle/show-number.ts';
 import { type DriveOptions, driveOptionNames, driveOptions, driveOptionsUsage, given } from './check/command-line.ts';
 import { exitCodes } from './check/exit-codes.ts';
 import { explain, type Failing } from './check/failure.ts';
 import { Harness, HarnessError } from './check/harness.ts';
 import { Interrupt, Interrupted } from './check/interrupt.ts';
-import { shownRatio } from './check/numbers.ts';
 import { failureReport } from './check/report.ts';
 import { readSaved, type Saved } from './check/saved.ts';
-import { startFailure } from './check/start-failure.ts';
+import { startFailure } from './check/own-words.ts';
 import { Examiner, type Trial } from './check/trial.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -76,11 +76,11 @@ function textOf(failing: Failing, title: string, options: DriveOptions): string 
   const factor = profiles[options.profile];
   if (kinds.length > 0) {
     const failure = { shown: failing, original: failing, repeated: true, shrunk: null, diagnosis: explain(failing, failing, factor) };
-    return failureReport(`${title}: failed`, failure, { ...options, factor, columns: Math.min(120, process.stdout.columns ?? 120) });
+    return failureReport({ norm: title }, failure, { ...options, factor, columns: Math.min(120, process.stdout.columns ?? 120) });
   }
   if (verdict!.outcome === 'skipped') return `– ${title}: skipped${verdict!.message ? `: ${verdict!.message}` : ''}\n`;
   const untested = verdict!.untested.length > 0 ? `, untested: ${verdict!.untested.join(', ')}` : '';
-  return `✓ ${title}: passed, ratio ${shownRatio(verdict!.ratio)} of ${factor}${untested}\n`;
+  return `✓ ${title}: passed, ratio ${showNumber(verdict!.ratio)} of ${factor}${untested}\n`;
 }
 
 function exitCodeOf(trials: readonly Trial[]): number {
