@@ -62,15 +62,15 @@ export class Harness {
 
   /**
    * Sends a case and gives the reply, without its `seq`. One case at a time. After a HarnessError the process is gone:
-   * `restart` before the next case.
+   * `restart` before the next case. `timeout` is for a case that is known to take another time than most.
    */
-  async run(asked: object): Promise<unknown> {
+  async run(asked: object, { timeout = this.#options.caseTimeout }: { readonly timeout?: number } = {}): Promise<unknown> {
     if (this.#running) throw new Error('Harness.run: one case at a time; await the reply to the last one');
     this.#running = true;
     try {
       const running = this.#process;
       const seq = ++this.#seq;
-      const { seq: got, ...reply } = await running.ask({ cmd: 'run', seq, case: asked }, `the answer to seq ${seq}`, this.#options.caseTimeout);
+      const { seq: got, ...reply } = await running.ask({ cmd: 'run', seq, case: asked }, `the answer to seq ${seq}`, timeout);
       if (got !== seq) throw await running.refuse(`expected the answer to seq ${seq}, ${otherwise(got, seq, reply)}`);
       return reply;
     } finally {

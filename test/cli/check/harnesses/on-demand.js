@@ -1,10 +1,16 @@
 /** A harness that misbehaves in a single case, as `do` in the case says. */
 import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { good, rightAnswer, say, serve } from './serve.js';
 
 const out = (text) => process.stdout.write(text);
 const right = (message) => JSON.stringify(rightAnswer(message));
 const holdThePipe = () => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: ['ignore', 'inherit', 'inherit'] }).pid;
+const closeInput = () => {
+  process.stdin.destroy();
+  closeSync(0);
+  setInterval(() => {}, 1000);
+};
 
 const behaviours = {
   good,
@@ -58,14 +64,10 @@ const behaviours = {
     const more = () => process.stderr.write('y'.repeat(65536), more);
     more();
   },
-  'closes stdin': () => {
-    process.stdin.destroy();
-    setInterval(() => {}, 1000);
-  },
+  'closes stdin': () => closeInput(),
   'answers and closes stdin': (message) => {
-    process.stdin.destroy();
+    closeInput();
     good(message);
-    setInterval(() => {}, 1000);
   },
   'leaves a child': (message) => {
     say({ ...rightAnswer(message), child: holdThePipe() });
