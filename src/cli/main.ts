@@ -17,11 +17,11 @@ const commands: Readonly<Record<string, Command>> = {
   },
   check: {
     summary: 'test an implementation in any language, and shrink what fails',
-    load: async () => (await import('./check.ts')).check,
+    load: async () => { const { check } = await import('./check.ts'); return (args) => check(args); },
   },
   replay: {
     summary: 'ask an implementation a saved counterexample again',
-    load: async () => (await import('./replay.ts')).replay,
+    load: async () => { const { replay } = await import('./replay.ts'); return (args) => replay(args); },
   },
   train: {
     summary: 'train a small classifier with and without normalization, and compare',

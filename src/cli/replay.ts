@@ -6,9 +6,10 @@ import { exitCodes } from './check/exit-codes.ts';
 import { explain, type Failing } from './check/failure.ts';
 import { Harness, HarnessError } from './check/harness.ts';
 import { Interrupt, Interrupted } from './check/interrupt.ts';
-import { failureReport } from './check/report.ts';
+import { failureReport, type ReportOptions } from './check/report.ts';
 import { readSaved, type Saved } from './check/saved.ts';
 import { startFailure } from './check/own-words.ts';
+import { columnsOf, type Streams } from './check/streams.ts';
 import { Examiner, type Trial } from './check/trial.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -28,10 +29,10 @@ Exit code: 0 passed, 1 a mismatch, 2 wrong usage, 3 the command could not start,
 `;
 
 /** Runs the command and returns its exit code. Throws a UsageError for wrong options and for files without a case. */
-export async function replay(args: readonly string[]): Promise<number> {
+export async function replay(args: readonly string[], streams: Streams = process): Promise<number> {
   const found = given(args, driveOptionNames, []);
   if (found.flags.has('help')) {
-    process.stdout.write(replayUsage);
+    streams.stdout.write(replayUsage);
     return exitCodes.passed;
   }
   const [path, ...more] = found.positionals;
@@ -41,17 +42,21 @@ export async function replay(args: readonly string[]): Promise<number> {
   const interrupt = new Interrupt();
   return interrupt.during(async () => {
     try {
-      return await replayAll(saved, options, interrupt);
+      return await replayAll(saved, options, { interrupt, stdout: streams.stdout });
     } catch (error) {
       if (error instanceof Interrupted) return exitCodes.interrupted;
       if (!(error instanceof HarnessError)) throw error;
-      process.stderr.write(startFailure('replay', error));
+      streams.stderr.write(startFailure('replay', error));
       return exitCodes.harness;
     }
   });
 }
 
-async function replayAll(saved: readonly Saved[], options: DriveOptions, interrupt: Interrupt): Promise<number> {
+async function replayAll(
+  saved: readonly Saved[],
+  options: DriveOptions,
+  { interrupt, stdout }: { interrupt: Interrupt; stdout: Streams['stdout'] },
+): Promise<number> {
   const { command, startTimeout, timeout, profile, only } = options;
   const judging = { factor: profiles[profile], only };
   const harness = await interrupt.guard(Harness.start({ command, startTimeout, caseTimeout: timeout }));
@@ -62,7 +67,7 @@ async function replayAll(saved: readonly Saved[], options: DriveOptions, interru
       // each in a process that has seen no other, as it was when it was saved
       const trial = await examiner.askFresh(question);
       trials.push(trial);
-      process.stdout.write(textOf({ question, trial }, title, options));
+      stdout.write(textOf({ question, trial }, title, { ...options, factor: judging.factor, columns: columnsOf(stdout) }));
     }
     return exitCodeOf(trials);
   } finally {
@@ -70,13 +75,13 @@ async function replayAll(saved: readonly Saved[], options: DriveOptions, interru
   }
 }
 
-function textOf(failing: Failing, title: string, options: DriveOptions): string {
+function textOf(failing: Failing, title: string, options: ReportOptions): string {
   const { trial } = failing;
   const { kinds, verdict } = trial;
-  const factor = profiles[options.profile];
+  const { factor } = options;
   if (kinds.length > 0) {
     const failure = { shown: failing, original: failing, repeated: true, shrunk: null, diagnosis: explain(failing, failing, factor) };
-    return failureReport({ norm: title }, failure, { ...options, factor, columns: Math.min(120, process.stdout.columns ?? 120) });
+    return failureReport({ norm: title }, failure, options);
   }
   if (verdict!.outcome === 'skipped') return `– ${title}: skipped${verdict!.message ? `: ${verdict!.message}` : ''}\n`;
   const untested = verdict!.untested.length > 0 ? `, untested: ${verdict!.untested.join(', ')}` : '';
