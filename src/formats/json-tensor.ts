@@ -21,15 +21,19 @@ export interface JsonTensor {
 /** `x` as a JSON value. */
 export function tensorToJson(x: Tensor): JsonTensor {
   const data = new Array<JsonNumber>(x.data.length);
-  for (let i = 0; i < data.length; i++) {
-    const value = x.data[i]!;
-    data[i] = Number.isFinite(value) && !Object.is(value, -0) ? value : (numberName(value) as JsonNumber);
-  }
+  for (let i = 0; i < data.length; i++) data[i] = numberToJson(x.data[i]!);
   return { shape: x.shape, data };
 }
 
-function numberName(value: number): string {
-  return Object.is(value, -0) ? '-0' : String(value);
+/** A number as JSON: its name where JSON has none for it. */
+export function numberToJson(value: number): JsonNumber {
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) ? value : (String(value) as JsonNumber);
+}
+
+/** The number of a JSON value; undefined when it is none. */
+export function numberFromJson(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : named.get(value);
 }
 
 const named: ReadonlyMap<unknown, number> = /* @__PURE__ */ new Map([
@@ -56,9 +60,8 @@ export function tensorFromJson(value: unknown, dtype: DType): Tensor {
   }
   const out = allocate(dtype, data.length);
   for (let i = 0; i < out.length; i++) {
-    const entry: unknown = data[i];
-    const number = typeof entry === 'number' ? entry : named.get(entry);
-    if (number === undefined) throw new TypeError(`tensorFromJson: element ${i} is no number, got ${brief(entry)}`);
+    const number = numberFromJson(data[i]);
+    if (number === undefined) throw new TypeError(`tensorFromJson: element ${i} is no number, got ${brief(data[i])}`);
     out[i] = number;
   }
   return new Tensor(out, shape.slice());

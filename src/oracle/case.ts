@@ -2,7 +2,7 @@
  * A case: a norm with its options, parameters and state, and the calls made of it one after the other. The same form
  * serves golden vectors, generated cases and the messages to a foreign implementation.
  */
-import { tensorFromJson } from '../formats/json-tensor.ts';
+import { numberFromJson, numberToJson, tensorFromJson, tensorToJson } from '../formats/json-tensor.ts';
 import { answerable } from '../norms/catalog.ts';
 import type { Entry, Mode, Tensors } from '../norms/catalog/entry.ts';
 import { copy } from '../tensor/create.ts';
@@ -44,11 +44,33 @@ export function caseFromJson(value: unknown, dtype?: DType): Case {
   return {
     entry: answerable(fields.norm),
     dtype: kind,
-    config: record('config', fields.config ?? {}),
+    config: mapTensors(record('config', fields.config ?? {}), optionFromJson),
     params: tensors('params', fields.params ?? {}, kind),
     state: tensors('state', fields.state ?? {}, kind),
     calls: fields.calls.map((call: unknown, i) => callFromJson(`call ${i}`, call, kind)),
   };
+}
+
+/** A case as a JSON value that `caseFromJson` makes the same case of. */
+export function caseToJson({ entry, dtype, config, params, state, calls }: Case): object {
+  return {
+    norm: entry.slug,
+    dtype,
+    config: mapTensors(config, (option) => (typeof option === 'number' ? numberToJson(option) : option)),
+    params: mapTensors(params, tensorToJson),
+    state: mapTensors(state, tensorToJson),
+    calls: calls.map(({ mode, op, inputs, gradOutputs }) => ({
+      mode,
+      ...(op !== undefined && { op }),
+      inputs: mapTensors(inputs, tensorToJson),
+      gradOutputs: mapTensors(gradOutputs, tensorToJson),
+    })),
+  };
+}
+
+/** An option as it was before JSON, which has no number for NaN and the infinities. */
+function optionFromJson(option: unknown): unknown {
+  return numberFromJson(option) ?? option;
 }
 
 function callFromJson(what: string, value: unknown, dtype: DType): CaseCall {

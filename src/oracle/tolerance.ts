@@ -42,7 +42,17 @@ export interface JudgedOptions {
 }
 
 /** The answers to a float64 case, and the deviations that rounding with unit `unit` explains. */
-export function judged(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1 }: JudgedOptions = {}): Judged {
+export function judged(asked: Case, options: JudgedOptions = {}): Judged {
+  let last: Judged | undefined;
+  for (const stage of judgedByRuns(asked, options)) last = stage;
+  return last!;
+}
+
+/**
+ * `judged` run by run: first without a perturbed run, then after each. What is allowed only grows, so an answer that is
+ * within a limit at one stage is within it at the last. All stages are one object, changed in place.
+ */
+export function* judgedByRuns(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1 }: JudgedOptions = {}): Generator<Judged, void> {
   if (asked.dtype !== 'float64') throw new TypeError(`judged: the case must be in float64, got ${asked.dtype}`);
   const random = new Random(seed);
   // 1 + 2^-53 is 1 in double: the smallest step that is none in itself is 2^-52
@@ -52,8 +62,10 @@ export function judged(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1
   };
   const want = answer(asked, 'definition');
   const smallest = unit > unitOf.float64 ? 2 ** -126 : 2 ** -1022;
-  const rounding = (value: number): number => (value === 0 ? 0 : unit * Math.max(Math.abs(value), smallest));
+  const rounding = (value: number): number =>
+    value === 0 || !Number.isFinite(value) ? 0 : unit * Math.max(Math.abs(value), smallest);
   const allowed = want.map((call) => change(call, (x) => x.data.map(rounding)));
+  yield { want, allowed };
   const spread = want.map((call) => change(call, (x) => new Float64Array(x.data.length)));
   for (let run = 0; run < runs; run++) {
     const moved = withPerturbation(perturb, () => answer(perturbed(asked, perturb), 'definition'));
@@ -61,20 +73,25 @@ export function judged(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1
       for (const part of parts) {
         for (const [name, { data }] of Object.entries(call[part])) {
           const worst = spread[i]![part][name]!.data;
+          const limit = allowed[i]![part][name]!.data;
           const found = moved[i]![part][name]!.data;
-          for (let k = 0; k < data.length; k++) worst[k] = Math.max(worst[k]!, Math.abs(found[k]! - data[k]!));
+          for (let k = 0; k < data.length; k++) {
+            worst[k] = Math.max(worst[k]!, distance(found[k]!, data[k]!));
+            limit[k] = rounding(data[k]!) + worst[k]!;
+          }
         }
       }
     });
+    yield { want, allowed };
   }
-  allowed.forEach((call, i) => {
-    for (const part of parts) {
-      for (const [name, { data }] of Object.entries(call[part])) {
-        for (let k = 0; k < data.length; k++) data[k]! += spread[i]![part][name]!.data[k]!;
-      }
-    }
-  });
-  return { want, allowed };
+}
+
+/**
+ * How far two numbers are apart: 0 when they are the same, also NaN or an infinity; NaN when one of them is NaN;
+ * Infinity when only one is finite, or when they are infinities of either sign.
+ */
+function distance(a: number, b: number): number {
+  return Object.is(a, b) ? 0 : Math.abs(a - b);
 }
 
 /** The parts of an answer. */
@@ -111,8 +128,27 @@ export function worstOf(got: readonly Answer[], { want, allowed }: Judged): Wors
   return worst;
 }
 
-function ratioOf(got: number, want: number, allowed: number): number {
-  if (Object.is(got, want) || got === want || (Number.isNaN(got) && Number.isNaN(want))) return 0;
+/**
+ * `worstOf(got, judged(asked, options))`, for one who asks only whether the ratio is at most `limit`: stops as soon as it
+ * is. The answer to that is exactly the same, since what is allowed only grows with the runs; a ratio above the limit
+ * is the same too, and one within it at most the limit.
+ */
+export function worstWithin(limit: number, got: readonly Answer[], asked: Case, options: JudgedOptions = {}): Worst {
+  let worst: Worst | undefined;
+  for (const stage of judgedByRuns(asked, options)) {
+    worst = worstOf(got, stage);
+    if (worst.ratio <= limit) break;
+  }
+  return worst!;
+}
+
+/**
+ * How far an element is off, in units of what is allowed. Numbers that are not finite have to be the same, unless the
+ * perturbed runs disagree there: what is allowed is then Infinity, or NaN where some are NaN and others are not.
+ */
+export function ratioOf(got: number, want: number, allowed: number): number {
+  if (got === want || (Number.isNaN(got) && Number.isNaN(want)) || Number.isNaN(allowed)) return 0;
+  if (allowed === Infinity) return Number.isNaN(got) ? Infinity : 0;
   const off = Math.abs(got - want);
   return Number.isNaN(off) || allowed === 0 ? Infinity : off / allowed;
 }

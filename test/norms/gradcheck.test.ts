@@ -7,11 +7,12 @@ import { detach, noGrad, type Op, record } from '../../src/autograd/record.ts';
 import { gradcheck, type GradcheckResult } from '../../src/autograd/gradcheck.ts';
 import type { Call, Form, Mode, Tensors } from '../../src/norms/catalog/entry.ts';
 import { leaves } from '../../src/oracle/case.ts';
+import type { NormCase } from '../../src/oracle/generate/norm-case.ts';
 import { copy } from '../../src/tensor/create.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { assertClose } from '../support/assertions.ts';
 import { listed } from '../support/listed.ts';
-import { type NormCase, normCases } from '../support/norm-case.ts';
+import { normCases } from '../support/norm-case.ts';
 import { check } from '../support/property.ts';
 import { replayed } from '../support/replayed.ts';
 

@@ -11,6 +11,7 @@ import { take } from '../../src/autograd/take.ts';
 import { bend, bendOf, type InvertibleActivation, straightened } from '../../src/norms/_invertible.ts';
 import { batchNormDefinition, batchNormState } from '../../src/norms/batch.ts';
 import { InPlaceABN, inPlaceABN, inPlaceABNDefinition, type InPlaceABNOptions, inPlaceABNState } from '../../src/norms/in-place-abn.ts';
+import { TensorCase } from '../../src/oracle/generate/tensor-case.ts';
 import { copy, fromArray, full, ones, tensor, zeros } from '../../src/tensor/create.ts';
 import { normal, Random } from '../../src/tensor/random.ts';
 import { toArray } from '../../src/tensor/read.ts';
@@ -21,7 +22,6 @@ import { check } from '../support/property.ts';
 import { standardizedProperties } from '../support/standardized.ts';
 import { checkStateful, type PlainState } from '../support/stateful.ts';
 import { tensors } from '../support/tensor-arbitrary.ts';
-import { TensorCase } from '../support/tensor-case.ts';
 
 const test = suite('in-place-abn');
 const float64 = { dtype: 'float64' } as const;

@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import { entryOf } from '../../src/norms/catalog.ts';
 import { answer } from '../../src/oracle/answer.ts';
-import { NormCase, normCases } from './norm-case.ts';
+import type { NormCase } from '../../src/oracle/generate/norm-case.ts';
+import { normCases } from './norm-case.ts';
 import { seed } from './seed.ts';
 
 const test = suite('generated cases of norms');

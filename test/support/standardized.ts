@@ -6,13 +6,13 @@ import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import type { Test } from 'uvu';
 import { grad } from '../../src/autograd/backward.ts';
+import type { TensorCase } from '../../src/oracle/generate/tensor-case.ts';
 import type { Shape } from '../../src/tensor/shape.ts';
 import { copy, fromArray } from '../../src/tensor/create.ts';
 import type { FloatArray } from '../../src/tensor/dtype.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { check } from './property.ts';
 import { epsilons, gridTensor, spreadRegimes, tensors, type TensorOptions } from './tensor-arbitrary.ts';
-import type { TensorCase } from './tensor-case.ts';
 
 /** A norm of the family without its affine step. */
 export interface Standardized {

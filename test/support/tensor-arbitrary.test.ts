@@ -1,10 +1,11 @@
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { type Regime, regimes } from '../../src/oracle/generate/data.ts';
+import { TensorCase } from '../../src/oracle/generate/tensor-case.ts';
 import { sizeOf } from '../../src/tensor/shape.ts';
 import { check } from './property.ts';
-import { epsilons, gridTensor, momenta, type Regime, regimes, spreadRegimes, TensorArbitrary, tensors } from './tensor-arbitrary.ts';
-import { TensorCase } from './tensor-case.ts';
+import { epsilons, gridTensor, momenta, spreadRegimes, TensorArbitrary, tensors } from './tensor-arbitrary.ts';
 
 const test = suite('generated tensors');
 

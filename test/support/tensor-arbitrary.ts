@@ -6,12 +6,11 @@
  * of elements to 0, single elements to 0, 1, half.
  */
 import * as fc from 'fast-check';
+import { generateData, type Regime, regimes } from '../../src/oracle/generate/data.ts';
+import { smallerCases } from '../../src/oracle/generate/smaller-tensors.ts';
+import { TensorCase } from '../../src/oracle/generate/tensor-case.ts';
 import { type Shape, sizeOf } from '../../src/tensor/shape.ts';
-import { TensorCase } from './tensor-case.ts';
-
-/** Kinds of data that norms find easy or hard. */
-export const regimes = ['benign', 'offset', 'scale', 'constant', 'constant slice', 'outlier', 'ties'] as const;
-export type Regime = (typeof regimes)[number];
+import { chooserOf } from './chooser.ts';
 
 /** The regimes whose slices have a spread: for properties that do not hold at variance 0. */
 export const spreadRegimes: readonly Regime[] = ['benign', 'offset', 'scale', 'outlier'];
@@ -95,7 +94,7 @@ export class TensorArbitrary extends fc.Arbitrary<TensorCase> {
     const small = biasFactor !== undefined && random.nextInt(1, biasFactor) === 1;
     const shape = this.#shape(random, small);
     const regime = this.#among[random.nextInt(0, this.#among.length - 1)]!;
-    return new fc.Value(generateData(random, shape, regime), undefined);
+    return new fc.Value(generateData(chooserOf(random), shape, regime), undefined);
   }
 
   canShrinkWithoutContext(value: unknown): value is TensorCase {
@@ -140,87 +139,4 @@ export class TensorArbitrary extends fc.Arbitrary<TensorCase> {
     }
     throw new Error('TensorArbitrary: no shape in 1000 fits the options; they may contradict each other');
   }
-}
-
-/** Data of a regime in a given shape. */
-export function generateData(random: fc.Random, shape: Shape, regime: Regime): TensorCase {
-  const size = sizeOf(shape);
-  const draw = (limit: number): number[] => Array.from({ length: size }, () => random.nextInt(-limit, limit));
-  const sign = (): number => (random.nextInt(0, 1) === 0 ? -1 : 1);
-  switch (regime) {
-    case 'benign':
-      return new TensorCase(shape, draw(64), -4);
-    case 'offset':
-      return new TensorCase(shape, draw(64), -4, sign() * 10 ** random.nextInt(1, 4));
-    case 'scale':
-      // 64 * 2^exponent runs from 1e-6 to 1e3
-      return new TensorCase(shape, draw(64), random.nextInt(-26, 4));
-    case 'constant':
-      return new TensorCase(shape, new Array<number>(size).fill(random.nextInt(-64, 64)), -4, random.nextInt(0, 1) * 1000);
-    case 'constant slice': {
-      const integers = draw(64);
-      if (shape.length > 0 && size > 0) fillSlice(random, shape, integers);
-      return new TensorCase(shape, integers, -4);
-    }
-    case 'outlier': {
-      const integers = draw(64);
-      if (size > 0) integers[random.nextInt(0, size - 1)] = sign() * random.nextInt(16_384, 65_536);
-      return new TensorCase(shape, integers, -4);
-    }
-    case 'ties':
-      return new TensorCase(shape, draw(2));
-  }
-}
-
-/** Makes constant what lies at one index of one axis. */
-function fillSlice(random: fc.Random, shape: Shape, integers: number[]): void {
-  const axis = random.nextInt(0, shape.length - 1);
-  const chosen = random.nextInt(0, shape[axis]! - 1);
-  const value = random.nextInt(-64, 64);
-  const inner = sizeOf(shape.slice(axis + 1));
-  for (let i = 0; i < integers.length; i++) {
-    if (Math.floor(i / inner) % shape[axis]! === chosen) integers[i] = value;
-  }
-}
-
-/** All cases one step smaller, the most promising first. A case that keeps its shape keeps the very same array. */
-export function* smallerCases(value: TensorCase): IterableIterator<TensorCase> {
-  const { shape, integers } = value;
-  for (let axis = 0; axis < shape.length; axis++) {
-    const extent = shape[axis]!;
-    const all = Array.from({ length: extent }, (_, i) => i);
-    const half = extent >> 1;
-    if (extent > 2) {
-      yield value.take(axis, all.slice(0, extent - half));
-      yield value.take(axis, all.slice(half));
-    }
-    if (extent > 1) for (const dropped of all) yield value.take(axis, all.filter((i) => i !== dropped));
-  }
-  for (let axis = 0; axis < shape.length; axis++) {
-    if (shape[axis] === 1) yield value.with({ shape: shape.filter((_, a) => a !== axis) });
-  }
-  if (value.offset !== 0) yield value.with({ offset: 0 });
-  if (value.exponent !== 0) yield value.with({ exponent: 0 });
-  for (let length = integers.length; length > 1; length = Math.ceil(length / 2)) {
-    for (let start = 0; start < integers.length; start += length) {
-      const block = integers.slice(start, start + length);
-      if (block.some((x) => x !== 0)) yield value.with({ integers: replaced(integers, start, block.map(() => 0)) });
-    }
-  }
-  for (let i = 0; i < integers.length; i++) {
-    for (const smaller of smallerIntegers(integers[i]!)) yield value.with({ integers: replaced(integers, i, [smaller]) });
-  }
-}
-
-/** 0, then 1, then half, then one step towards 0, so that a threshold is reached exactly. Negative numbers try their opposite. */
-function smallerIntegers(x: number): number[] {
-  if (x === 0) return [];
-  const candidates = [0, 1, ...(x < 0 ? [-x] : []), Math.trunc(x / 2), x - Math.sign(x)];
-  return [...new Set(candidates)].filter((y) => (y < 0 ? 2 * -y + 1 : 2 * y) < (x < 0 ? 2 * -x + 1 : 2 * x));
-}
-
-function replaced(integers: readonly number[], start: number, by: readonly number[]): number[] {
-  const out = integers.slice();
-  for (let i = 0; i < by.length; i++) out[start + i] = by[i]! + 0;
-  return out;
 }
