@@ -52,9 +52,8 @@ test('a failure that does not repeat in a fresh process is reported as that, wit
   assert.match(stdout, /not again in a fresh process: the harness is flaky/);
   const failures = bench.records(report).filter(({ record }) => record === 'failure');
   assert.equal(failures.map(({ index, repeated }) => [index, repeated]), [[1, false]]);
-  const norm = bench.records(report).find(({ record }) => record === 'norm')!;
-  assert.equal([norm.flaky, norm.failed, norm.cases], [1, 0, 3].map((n, i) => (i === 0 ? norm.flaky : n)));
-  assert.ok(norm.flaky >= 1);
+  const { cases, passed, failed, flaky } = bench.records(report).find(({ record }) => record === 'norm')!;
+  assert.equal([cases, passed, failed, flaky], [3, 1, 0, 2]);
 });
 
 test('a harness that hangs is lost after --timeout', async () => {
@@ -92,21 +91,6 @@ test('an expected failure of a harness that dies does not fail the run', async (
   const { code, stdout } = await bench.run(['check', 'layer', '--runs', '3', ...regular, '--xfail', xfail, ...bench.harness('dies of layer')]);
   assert.is(code, 0, stdout);
   assert.match(stdout, /3 failed as expected/);
-});
-
-test('Ctrl-C shows the results so far, with exit code 130', async () => {
-  let sent = false;
-  const { code, stdout } = await bench.run(['check', 'layer', 'rms', 'batch', '--runs', '400', '--phase', 'regular', '--report', bench.file('c.jsonl'), '--only', 'forward', ...bench.harness('wrong layer')], {
-    onOutput: (text, child) => {
-      if (sent || !text.includes('FAILED')) return;
-      sent = true;
-      child.kill('SIGINT');
-    },
-  });
-  assert.is(code, 130, stdout);
-  assert.match(stdout, /\nlayer +\d+ +0 +\d+ +0 .*\n?.*ended after/);
-  assert.match(stdout, /interrupted; 1 of 1 failed: layer\n$/);
-  assert.is(bench.records(bench.file('c.jsonl')).filter(({ record }) => record === 'end').length, 1);
 });
 
 test.run();
