@@ -21,12 +21,9 @@ export const epsilons: readonly Mistake[] = [
   otherConfig('eps-doubled', 'with eps counted twice', otherEps((eps) => 2 * eps)),
   otherConfig('eps-squared', 'with eps squared', otherEps((eps) => eps * eps)),
   otherConfig('eps-ignored', 'with an eps of 1e-5, whatever is asked for', otherEps(() => 1e-5)),
-  bothWays('eps-outside-root', 'with eps added outside the root', { naive: true }, (view) => (view.given || view.outside ? null : { outside: true })),
-  bothWays('eps-outside-root-differentiated', 'with eps added outside the root, and differentiated there', {}, (view) =>
-    view.given || view.outside ? null : { outside: true },
-  ),
-  bothWays('eps-outside-root-in-eval', 'with eps added outside the root of the running variance', { naive: true }, (view) =>
-    view.given ? { outside: true } : null,
+  bothWays('eps-outside-root', 'with eps added outside the root', { naive: true }, ({ outside }) => (outside ? null : { outside: true })),
+  bothWays('eps-outside-root-differentiated', 'with eps added outside the root, and differentiated there', {}, ({ outside }) =>
+    outside ? null : { outside: true },
   ),
   bothWays('eps-inside-root', 'with eps added inside the root', {}, (view) => (view.outside ? { outside: false } : null)),
 ];

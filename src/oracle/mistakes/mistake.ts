@@ -11,13 +11,7 @@ import { copy } from '../../tensor/create.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import type { Answer } from '../answer.ts';
 import { type Case, mapTensors } from '../case.ts';
-
-/** What a foreign implementation answers to one call. What is left out is not judged. */
-export interface PartialAnswer {
-  readonly outputs: Tensors;
-  readonly grads?: Tensors;
-  readonly stateAfter?: Tensors;
-}
+import type { PartialAnswer } from '../reply.ts';
 
 /** A mistake that implementations are known to make. */
 export interface Mistake {
