@@ -11,7 +11,7 @@
 import { HarnessError } from './harness-error.ts';
 import { HarnessProcess } from './harness-process.ts';
 import { type Introduction, introductionOf } from './introduction.ts';
-import { brief, limits as defaults, type Limits } from './limits.ts';
+import { limits as defaults, type Limits, quoted } from './limits.ts';
 
 export { HarnessError, type HarnessErrorKind } from './harness-error.ts';
 export type { Introduction } from './introduction.ts';
@@ -116,8 +116,8 @@ async function introduced({ command, startTimeout }: HarnessOptions, limits: Lim
 
 /** What came instead of the reply to a case. */
 function otherwise(got: unknown, seq: number, reply: object): string {
-  const quoted = brief(JSON.stringify({ ...(got !== undefined && { seq: got }), ...reply }));
-  if (got === undefined) return `got a message without its seq: ${quoted}; copy seq from the message that asks`;
-  if (typeof got === 'number' && got < seq) return `got one with the seq of an older case: ${quoted}; answer each case once, before the next is read`;
-  return `got one with another seq: ${quoted}; copy seq from the message that asks, unchanged`;
+  const message = quoted({ ...(got !== undefined && { seq: got }), ...reply });
+  if (got === undefined) return `got a message without its seq: ${message}; copy seq from the message that asks`;
+  if (typeof got === 'number' && got < seq) return `got one with the seq of an older case: ${message}; answer each case once, before the next is read`;
+  return `got one with another seq: ${message}; copy seq from the message that asks, unchanged`;
 }

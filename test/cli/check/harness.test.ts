@@ -1,28 +1,37 @@
 import * as assert from 'uvu/assert';
 import { suite } from 'uvu';
-import type { HarnessErrorKind } from '../../../src/cli/check/harness.ts';
+import type { Harness, HarnessErrorKind } from '../../../src/cli/check/harness.ts';
 import type { Limits } from '../../../src/cli/check/limits.ts';
 import { ended, failure, script, started } from './start-harness.ts';
 
 const test = suite('a harness answers cases');
 const command = script('on-demand');
 
+/** One run through all the misbehaviours: none of them loses it. */
+let shared: Harness | null = null;
+test.after(() => shared?.stop());
+
+async function wellHarness(): Promise<Harness> {
+  shared ??= await started(command);
+  // only after a test that failed
+  await shared.run({}).catch(() => shared!.restart());
+  return shared;
+}
+
 /** Answered like any other case, and nothing is left of it in the next one. */
 function accepted(title: string, behaviour: string): void {
   test(title, async () => {
-    const harness = await started(command);
+    const harness = await wellHarness();
     const { pid } = (await harness.run({ do: 'good' })) as { pid: number };
     assert.equal(await harness.run({ do: behaviour, text: 'größer 𝛾' }), { results: ['größer 𝛾'], pid });
     assert.equal(await harness.run({ text: 'next' }), { results: ['next'], pid });
-    await harness.stop();
-    await ended(pid);
   });
 }
 
 /** Ends as an error of this kind, and the next case is answered by a new process. */
 function refused(title: string, behaviour: string, kind: HarnessErrorKind, says: RegExp, options: Options = {}): void {
   test(title, async () => {
-    const harness = await started(command, options.limits);
+    const harness = options.limits ? await started(command, options.limits) : await wellHarness();
     const { pid } = (await harness.run({ do: 'good' })) as { pid: number };
     if (options.later) assert.equal(((await harness.run({ do: behaviour, text: 'right' })) as { results: string[] }).results, ['right']);
     const asked = options.later ? { do: 'hangs' } : { do: behaviour };
@@ -36,7 +45,7 @@ function refused(title: string, behaviour: string, kind: HarnessErrorKind, says:
     const next = (await harness.run({ text: 'next' })) as { results: string[]; pid: number };
     assert.equal(next.results, ['next']);
     assert.is.not(next.pid, pid);
-    await harness.stop();
+    if (options.limits) await harness.stop();
   });
 }
 
@@ -55,9 +64,8 @@ accepted('chunks may split a message and its characters anywhere', 'byte by byte
 accepted('two megabytes of logs on standard error do not hold up an answer', 'much stderr');
 
 test('a reply keeps all its fields but seq', async () => {
-  const harness = await started(command);
+  const harness = await wellHarness();
   assert.equal(await harness.run({ do: 'skip' }), { skipped: true, message: 'not mine' });
-  await harness.stop();
 });
 
 test('a harness that reads slowly, and writes before it has read, gets a large case and gives a large answer', async () => {
@@ -70,21 +78,23 @@ test('a harness that reads slowly, and writes before it has read, gets a large c
 
 refused('a harness that ends in the middle of a case has died, with its exit code', 'ends', 'died', /ended with exit code 7/, { stderr: /about to end/ });
 refused('a harness that crashes has died, with its signal', 'crashes', 'died', /ended by SIGKILL; look for a crash/);
-refused('what was written of an answer at the death of the harness is shown', 'ends in the middle', 'died', /exit code 1, in the middle of a message: \{"seq":2,"resu;/);
+refused('what was written of an answer at the death of the harness is shown', 'ends in the middle', 'died', /exit code 1, in the middle of a message: \{"seq":\d+,"r;/);
 refused('a last line without its newline counts, and the end behind it too', 'answers without newline and ends', 'died', /ended with exit code 0; serve one case after the other/, { later: true });
 refused('an end after the answer is the next case\'s', 'answers and ends', 'died', /ended with exit code 4/, { later: true });
-refused('no answer in time is a timeout', 'hangs', 'timeout', /the answer to seq 2 within 0\.1 s, got nothing; flush/, { timeout: 100 });
-refused('an answer whose newline does not come is a timeout that says so', 'hangs in the middle', 'timeout', /got \d+ bytes without a newline; end each message with a newline/, { timeout: 2000 });
-refused('standard error without end does not hold up the timeout', 'stderr without end', 'timeout', /within 0\.5 s/, { timeout: 500, stderr: /^y{4096}$/ });
+refused('no answer in time is a timeout', 'hangs', 'timeout', /the answer to seq \d+ within 0\.1 s, got nothing; flush/, { timeout: 100 });
+refused('an answer whose newline does not come is a timeout that says so', 'answers and begins to write', 'timeout', /got 7 bytes without a newline; end each message with a newline/, { later: true, timeout: 100 });
+refused('standard error without end does not hold up the timeout', 'stderr without end', 'timeout', /within 0\.1 s/, { later: true, timeout: 100, stderr: /^y{4096}$/ });
 refused('a line that is not JSON breaks the protocol', 'garbage', 'protocol', /not JSON .*: Traceback \(most recent call last\):; print .* everything else to standard error/);
 refused('a line that is not JSON breaks the protocol even before the answer', 'garbage before', 'protocol', /not JSON .*: debug: x is 3;/);
 refused('bare NaN breaks the protocol, and the error says how to write it', 'bare NaN', 'protocol', /write "NaN", "Infinity", "-Infinity" as strings/);
 refused('JSON that is no object breaks the protocol', 'no object', 'protocol', /no object: \[1\];/);
 refused('bytes that are not UTF-8 break the protocol', 'latin-1', 'protocol', /not UTF-8/);
 refused('an answer without seq breaks the protocol', 'no seq', 'protocol', /without its seq: \{"errored":true,"message":"what\?"\}; copy seq/);
-refused('seq is returned as it came', 'wrong seq', 'protocol', /another seq: \{"seq":"2"/);
-refused('the answer to an older case is not that to this one', 'older seq', 'protocol', /seq of an older case: \{"seq":1/);
-refused('a second answer to a case breaks the protocol of the next', 'twice', 'protocol', /expected .*, got .*\{"seq":2,.*answer each/, { later: true });
+refused('seq is returned as it came', 'wrong seq', 'protocol', /another seq: \{"seq":"\d+"/);
+refused('the answer to an older case is not that to this one', 'older seq', 'protocol', /seq of an older case: \{"seq":\d+/);
+refused('a message nested without measure breaks the protocol like another', 'deep without seq', 'protocol', /without its seq: a message that is nested too deeply to be shown;/);
+refused('a message nested without measure that nobody asked for breaks the protocol of the next case', 'deep behind the answer', 'protocol', /nested too deeply to be shown;/, { later: true });
+refused('a second answer to a case breaks the protocol of the next', 'twice', 'protocol', /expected .*, got .*\{"seq":.*answer each/, { later: true });
 refused('lines without end that nobody asked for break the protocol', 'lines without end', 'protocol', /expected .*, got .*answer each/, { later: true });
 refused('blank lines without end break the protocol', 'blank lines without end', 'protocol', /got 1001 blank lines/);
 refused('a line without end breaks the protocol at the limit', 'line without end', 'protocol', /a line of more than 1000000 bytes/, { limits: { line: 1e6 } });
