@@ -30,12 +30,12 @@ Exit code: 0 passed, 1 a mismatch, 2 wrong usage, 3 the command could not start,
 
 /** Runs the command and returns its exit code. Throws a UsageError for wrong options and for files without a case. */
 export async function replay(args: readonly string[], streams: Streams = process): Promise<number> {
-  const found = given(args, driveOptionNames, []);
+  const found = given(args, driveOptionNames);
   if (found.flags.has('help')) {
     streams.stdout.write(replayUsage);
     return exitCodes.passed;
   }
-  const [path, ...more] = found.positionals;
+  const [path, ...more] = found.others;
   if (path === undefined || more.length > 0) throw new UsageError('give one file with a case, or - for standard input');
   const options = driveOptions(found);
   const saved = readSaved(path);

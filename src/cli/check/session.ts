@@ -1,9 +1,11 @@
 /** A check with a harness that has started: norm after norm, shown and recorded as it goes, with a summary at its end. */
 import { profiles } from '../../oracle/judge.ts';
+import { paragraph } from '../../oracle/layout.ts';
+import { indicesOf } from '../arguments.ts';
 import type { Expected } from './expected.ts';
 import { type Harness, HarnessError } from './harness.ts';
 import { type Interrupt, Interrupted } from './interrupt.ts';
-import { placesOf, runNorm } from './norm-run.ts';
+import { runNorm } from './norm-run.ts';
 import type { CheckOptions } from './options.ts';
 import { startFailure } from './own-words.ts';
 import { Progress } from './progress.ts';
@@ -39,13 +41,13 @@ export async function runSession(harness: Harness, kit: Kit): Promise<number> {
   const subjects = subjectsOf(options, harness.introduction);
   const severalDTypes = subjects.dtypes.length > 1;
   const { implementation } = harness.introduction;
-  stdout.write(heading(implementation, options, subjects));
+  stdout.write(heading(implementation, options, subjects, columnsOf(stdout)));
   records.write('start', {
     ...{ implementation, seed, runs, profile, factor: profiles[profile], only, phases },
-    shard: `${shard.index + 1}/${shard.of}`,
+    shard: `${shard.at}/${shard.of}`,
     leftOut: subjects.leftOut,
   });
-  const tallies = subjects.list.map((subject) => emptyTally(subject, placesOf(options).length));
+  const tallies = subjects.list.map((subject) => emptyTally(subject, indicesOf(shard, runs).length));
   const labels = tallies.map((tally) => labelOf(tally, severalDTypes));
   const progress = new Progress(stdout, labels, () => performance.now());
   const { reached, early } = await runAll(tallies, harness, progress, severalDTypes, kit);
@@ -79,7 +81,7 @@ async function runAll(
         report: ({ index }, failure) => {
           progress.clear();
           const about = { ...options, factor: judging.factor, columns: columnsOf(stdout) };
-          stdout.write(`\n${failureReport({ norm: label, index }, failure, about)}\n`);
+          stdout.write(`\n${failureReport({ norm: label, index }, failure, about)}`);
           records.write('failure', failureRecord(index, failure));
         },
       });
@@ -105,7 +107,12 @@ function whyEarly(error: unknown): NonNullable<End['early']> {
 
 type Implementation = Harness['introduction']['implementation'];
 
-function heading({ name, language, version }: Implementation, { seed, runs, profile, only, shard }: CheckOptions, { list, dtypes, leftOut }: Subjects): string {
+function heading(
+  { name, language, version }: Implementation,
+  { seed, runs, profile, only, shard }: CheckOptions,
+  { list, dtypes, leftOut }: Subjects,
+  columns: number,
+): string {
   const norms = new Set(list.map(({ entry }) => entry.slug)).size;
   const about = [
     `${norms} ${norms === 1 ? 'norm' : 'norms'}${dtypes.length > 0 ? ` in ${dtypes.join(' and ')}` : ''}`,
@@ -113,8 +120,9 @@ function heading({ name, language, version }: Implementation, { seed, runs, prof
     `seed ${seed}`,
     `profile ${profile}`,
     ...(only ? [`only ${only}`] : []),
-    ...(shard.of > 1 ? [`shard ${shard.index + 1}/${shard.of}`] : []),
+    ...(shard.of > 1 ? [`shard ${shard.at}/${shard.of}`] : []),
   ];
   const who = [name, version].filter(Boolean).join(' ') + (language ? ` (${language})` : '');
-  return [`${who}: ${about.join(', ')}`, ...leftOut, ''].join('\n');
+  const lines = [`${who}: ${about.join(', ')}`, ...leftOut].flatMap((line) => paragraph('', line, columns - 1));
+  return `${lines.join('\n')}\n`;
 }

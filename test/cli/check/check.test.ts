@@ -48,6 +48,16 @@ test('a smaller case fails in the same tensor as the one it comes from, and keep
   assert.ok(size <= 3 && size > 0, `${size} elements`);
 });
 
+test('a mistake that is in the catalogue is named', async () => {
+  const report = bench.file('eps.jsonl');
+  const { stdout } = await bench.run(['check', 'layer', '--runs', '4', ...regular, '--report', report, ...bench.harness('eps counted twice')]);
+  assert.match(stdout, /\n {2}diagnosis: your (y|dx|dweight)\b.* ours with eps counted twice\n/);
+  const failure = bench.records(report).find(({ record }) => record === 'failure')!;
+  assert.match(failure.diagnosis[0]!, /ours with eps counted twice$/);
+  const again = await bench.run(['replay', report, ...bench.harness('eps counted twice')]);
+  assert.match(again.stdout, /\n {2}diagnosis: your .* ours with eps counted twice\n/);
+});
+
 test('a failure of one norm does not keep the next one from being checked', async () => {
   const { code, stdout } = await bench.run(['check', 'layer', 'rms', '--runs', '3', ...regular, '--no-shrink', ...bench.harness('wrong layer')]);
   assert.is(code, 1);

@@ -29,6 +29,7 @@ export interface Record {
   readonly expected: number;
   readonly exit: number;
   readonly untested: string[];
+  readonly diagnosis: string[];
   readonly case: { readonly calls: readonly { readonly inputs: { readonly x: { readonly data: unknown[] } } }[] };
 }
 
