@@ -58,6 +58,25 @@ test('a mistake that is in the catalogue is named', async () => {
   assert.match(again.stdout, /\n {2}diagnosis: your .* ours with eps counted twice\n/);
 });
 
+test('a smaller case is believed only when it fails in a fresh process', async () => {
+  const report = bench.file('used.jsonl');
+  const { stdout } = await bench.run(['check', 'layer', '--runs', '4', ...regular, '--report', report, ...bench.harness('wrong when large or used')]);
+  const failure = bench.records(report).find(({ record }) => record === 'failure')!;
+  assert.is(failure.repeated, true);
+  assert.ok(failure.case.calls[0]!.inputs.x.data.length > 2, stdout);
+});
+
+test('the seed makes the cases', async () => {
+  const report = bench.file('seed.jsonl');
+  const cases: string[] = [];
+  for (const seed of ['1', '1', '2']) {
+    await bench.run(['check', 'layer', '--runs', '1', '--seed', seed, ...regular, '--no-shrink', '--report', report, ...bench.harness('wrong dx')]);
+    cases.push(JSON.stringify(bench.records(report).find(({ record }) => record === 'failure')!.case));
+  }
+  assert.is(cases[0], cases[1]);
+  assert.is.not(cases[0], cases[2]);
+});
+
 test('a failure of one norm does not keep the next one from being checked', async () => {
   const { code, stdout } = await bench.run(['check', 'layer', 'rms', '--runs', '3', ...regular, '--no-shrink', ...bench.harness('wrong layer')]);
   assert.is(code, 1);

@@ -11,18 +11,15 @@ const regular = ['--phase', 'regular', '--no-shrink'];
 
 test('a harness that dies at every third case is restarted each time, and the run goes on to its end', async () => {
   const report = bench.file('third.jsonl');
-  const args = ['check', 'layer', 'rms', '--runs', '8', ...regular, '--report', report, ...bench.harness('dies at every third')];
+  const args = ['check', 'layer', '--runs', '12', ...regular, '--report', report, ...bench.harness('dies at every third')];
   const { code, stdout } = await bench.run(args);
   assert.is(code, 3, stdout);
   assert.match(stdout, /the harness died: /);
   assert.match(stdout, /Segmentation fault/);
   assert.match(stdout, /not again in a fresh process/);
-  const norms = bench.records(report).filter(({ record }) => record === 'norm');
-  assert.equal(norms.map(({ norm, cases }) => [norm, cases]), [['layer', 8], ['rms', 8]]);
-  for (const { passed, lost, failed } of norms) {
-    assert.ok(lost >= 2, `${lost} lost`);
-    assert.equal([passed + lost, failed], [8, 0]);
-  }
+  const { cases, passed, lost, failed } = bench.records(report).find(({ record }) => record === 'norm')!;
+  // asked again, a case takes a number too: of 17 every third one is lost
+  assert.equal([cases, passed, lost, failed], [12, 7, 5, 0]);
 });
 
 test('a case that always kills the harness has failed, is shrunk, and fails again when it is replayed', async () => {
