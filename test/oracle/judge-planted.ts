@@ -37,7 +37,7 @@ export async function judgePlanted(mutant: Mutant & { readonly mistake: string }
       const found = caseAt(entry, index, { seed: 1, runs: cases, phases: ['regular', 'single', 'constant', 'offset'] });
       const asked: Case = found.toCase(dtype);
       const reply = replyFromJson(await harness.ask(found.toJson(dtype)), dtype);
-      const options = { dtype, factor: profiles.standard };
+      const options = { dtype, factor: profiles.standard, early: true };
       if (judge(found, reply, options).outcome !== 'failed') continue;
       refuted ||= index + 1;
       if (reply.kind === 'results') failing.push({ asked, got: reply.results });

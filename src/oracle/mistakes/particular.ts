@@ -4,7 +4,7 @@ import { Tensor } from '../../tensor/tensor.ts';
 import { type Answer, answer } from '../answer.ts';
 import type { Case } from '../case.ts';
 import { type Fits, mapped, type Mistake, of, replaced } from './mistake.ts';
-import { channelOf, standardized } from './standardization.ts';
+import { channelOf } from './standardization.ts';
 import { viewOf } from './views.ts';
 
 /** A mistake in dx of a norm with one input and one output. */
@@ -166,14 +166,14 @@ function squaredLength(name: string, says: string, differentiated: boolean): Mis
         const length = (i: number): number => Math.sqrt(squares[channelOf(statistics, i)]!);
         const outputs = view.outputs(Float64Array.from(call.outputs.weight!.data, (value, i) => value / length(i)));
         if (!differentiated) return { outputs };
-        const found = standardized(view);
-        const dx = found.dx.map((_, i) => (view.weight![channelOf(statistics, i)]! / length(i) ** 2) * (view.dy[i]! - (2 * view.x[i]! * along(i)) / length(i) ** 2));
         const sums = new Float64Array(statistics.channel);
         view.x.forEach((v, i) => (sums[channelOf(statistics, i)]! += v * view.dy[i]!));
-        function along(i: number): number {
-          return sums[channelOf(statistics, i)]!;
-        }
-        const grads: Tensors = view.grads({ ...found, dx, dWeight: sums.map((p, s) => p / squares[s]!) });
+        const dx = view.x.map((v, i) => {
+          const s = channelOf(statistics, i);
+          return (view.weight![s]! / squares[s]!) * (view.dy[i]! - (2 * v * sums[s]!) / squares[s]!);
+        });
+        const dBias = new Float64Array(statistics.channel);
+        const grads: Tensors = view.grads({ dx, dWeight: sums.map((p, s) => p / squares[s]!), dBias });
         return { outputs, grads };
       }),
   };
