@@ -1,4 +1,5 @@
 /** Catalogued mistakes of `src/oracle/mistakes` that no other topic plants: the diagnosis must name each. */
+import { ties } from './filter-response.ts';
 import type { Mutant } from './mutant.ts';
 
 const batch = 'src/norms/batch.ts';
@@ -275,22 +276,6 @@ function rightly({ entry, config, params, state, calls }: Case, form: Form = 'fu
     norm: 'op-sparsemax',
   },
   {
-    name: 'mistake: sparsemax takes an element at the threshold into the support of its gradient',
-    mistake: 'sparsemax-tie-in-support',
-    file: 'src/autograd/sparsemax.ts',
-    find: 'return record(sparsemaxOp, [x], { y: out, axis: view.axis }, out);',
-    replace: `const near = like(x);
-  for (let at = 0; at < near.data.length; at++) {
-    const start = Math.floor(at / (count * inner)) * count * inner + (at % inner);
-    let tau = NaN;
-    for (let j = 0; j < count; j++) if (out.data[start + j * inner]! > 0) tau = x.data[start + j * inner]! - out.data[start + j * inner]!;
-    near.data[at] = out.data[at]! > 0 ? out.data[at]! : Math.abs(x.data[at]! - tau) < 1e-7 ? 2 ** -140 : 0;
-  }
-  return record(sparsemaxOp, [x], { y: near, axis: view.axis }, out);`,
-    tests: ['autograd/sparsemax', 'norms/vectors'],
-    norm: 'op-sparsemax',
-  },
-  {
     name: 'mistake: sparsemax subtracts the mean of all of dy',
     mistake: 'sparsemax-mean-of-all',
     file: 'src/autograd/sparsemax.ts',
@@ -335,6 +320,7 @@ function rightly({ entry, config, params, state, calls }: Case, form: Form = 'fu
     replace: '        } else held += dy.data[i]!;\n        if (xHat * w + b === t) held += dy.data[i]!;',
     tests,
     norm: 'filter-response',
+    cases: ties,
   },
   {
     name: 'mistake: weight norm divides by the squared length, and differentiates that',

@@ -52,22 +52,19 @@ export const filterResponse: NormEntry = {
         eps: choose.oneOf(epsChoices),
         learnableEps: choose.oneOf([true, false]),
         tlu: choose.oneOf([true, true, false]),
-        // bias and tau of a fresh norm: an x of 0 is then a tie
-        fresh: choose.oneOf([false, false, true]),
       },
     };
   },
-  plan({ sizes, options: { fresh, ...options } }) {
+  plan({ sizes, options }) {
     if (sizes.N === undefined || sizes.C === undefined || sizes.E !== 1) return null;
     const x = ['N', 'C', ...axesOf(sizes, 'S')];
     const parameter: TensorPlan = { axes: ['C'], filling: 'parameter' };
-    const shift: TensorPlan = fresh === true ? { axes: ['C'], filling: 'zero' } : parameter;
     return {
       config: { numFeatures: sizes.C, ...options },
       params: {
         weight: parameter,
-        bias: shift,
-        ...(options.tlu === true && { tau: shift }),
+        bias: parameter,
+        ...(options.tlu === true && { tau: parameter }),
         ...(options.learnableEps === true && { epsLearned: { axes: ['E'], filling: 'parameter' } }),
       },
       state: {},

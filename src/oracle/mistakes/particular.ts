@@ -82,9 +82,10 @@ const when = (yes: boolean): number => (yes ? 1 : 0);
 export const threshold: readonly Mistake[] = [
   shares('gradient-all-to-tau', 'with every gradient given to tau', () => 0, () => 1),
   shares('also-to-tau', 'with every gradient given to tau, besides what y gets', (y, tau) => when(y >= tau), () => 1),
-  shares('y-above-zero', 'with y > 0 in place of y > tau in the backward', (y) => when(y > 0), (y) => when(!(y > 0))),
   shares('tie-full-gradient', 'with a full gradient for both sides of a tie', (y, tau) => when(y >= tau), (y, tau) => when(y <= tau)),
+  // before the next one: with a tau of 0 they are the same
   shares('tie-to-tau', 'with the gradient of a tie given to tau', (y, tau) => when(y > tau), (y, tau) => when(y <= tau)),
+  shares('y-above-zero', 'with y > 0 in place of y > tau in the backward', (y) => when(y > 0), (y) => when(!(y > 0))),
 ];
 
 const sparsemax = of('op-sparsemax');
@@ -121,14 +122,6 @@ export const simplex: readonly Mistake[] = [
   slicewise('sparsemax-off-support', 'with a gradient off the support', ({ y, dy }) => {
     const support = dy.filter((_, j) => y[j]! > 0);
     return dy.map((g) => g - sum(support) / support.length);
-  }),
-  slicewise('sparsemax-tie-in-support', 'with an element exactly at the threshold in the support', ({ x, y, dy }) => {
-    const member = y.findIndex((value) => value > 0);
-    const tau = x[member]! - y[member]!;
-    const size = Math.max(...x.map(Math.abs), 1);
-    const inside = x.map((value, j) => y[j]! > 0 || Math.abs(value - tau) <= 2 ** -48 * size);
-    const support = dy.filter((_, j) => inside[j]);
-    return dy.map((g, j) => (inside[j] ? g - sum(support) / support.length : 0));
   }),
   slicewise('sparsemax-mean-missing', 'without the mean over the support', ({ y, dy }) => dy.map((g, j) => (y[j]! > 0 ? g : 0))),
 ];
