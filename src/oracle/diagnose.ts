@@ -48,15 +48,6 @@ const RUNS = 8;
 /**
  * The mistakes that explain an answer, the best explanation first; none when the answer is right, or wrong in a way that
  * is not in the catalogue.
- * @example
- * ```ts
- * const asked = caseFromJson({
- *   norm: 'layer', config: { normalizedShape: [3], eps: 0.5 },
- *   calls: [{ inputs: { x: { shape: [1, 3], data: [1, 2, 4] } }, gradOutputs: { y: { shape: [1, 3], data: [1, 0, 0] } } }],
- * });
- * const got = answer({ ...asked, config: { ...asked.config, eps: 1 } }); // eps counted twice
- * diagnose(asked, got, { factor: 16 }).map(({ says }) => says); // ['with eps counted twice']
- * ```
  */
 export function diagnose(asked: Case, got: readonly PartialAnswer[], options: DiagnoseOptions): readonly Mistake[] {
   return diagnoseAll([{ asked, got }], options);

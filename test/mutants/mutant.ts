@@ -25,6 +25,8 @@ export interface Mutant {
   /** Norms that the diagnosis is asked about, where they are fewer than those of `norm`; and in which dtype. */
   readonly asked?: string;
   readonly dtype?: 'float64';
+  /** Cases to ask in place of generated ones, as JSON. */
+  readonly cases?: readonly object[];
   /** Why the mistake is worth planting, where the name does not say. */
   readonly note?: string;
 }

@@ -111,7 +111,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the centred x stands for xHat in dx',
-    mistake: 'centred-x-in-front',
+    mistake: 'centred-x-for-one-x-hat',
     file: 'src/norms/_standardize.ts',
     find: 'const p = (projected[s]! / count) * r;',
     replace: 'const p = projected[s]! / count;',

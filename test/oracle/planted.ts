@@ -28,9 +28,10 @@ const found: Found[] = [];
 let next = 0;
 const work = async (): Promise<void> => {
   while (next < chosen.length) {
-    const one = await judgePlanted(chosen[next++]!);
+    const mutant = chosen[next++]!;
+    const one = await judgePlanted(mutant).catch((error: Error): Found => ({ mutant, refuted: 0, named: [error.message], first: [] }));
     found.push(one);
-    const { mutant, refuted, named, first } = one;
+    const { refuted, named, first } = one;
     const mark = refuted === 0 ? 'NOT REFUTED' : isRight(one) ? 'right      ' : 'WRONG      ';
     const others = named.length > 1 ? ` (also ${named.slice(1).join(', ')})` : '';
     const wanted = isRight(one) ? '' : `  planted: ${mutant.mistake}; by the first case: ${first.join(', ') || 'none'}`;

@@ -102,8 +102,8 @@ export const standIns: readonly Mistake[] = [
     front: ({ centred }) => centred,
     inside: ({ centred }) => centred,
   }),
-  backward('centred-x-in-front', 'with x - mean in place of xHat in front of mean(dy xHat)', { front: ({ centred }) => centred }),
-  backward('centred-x-in-mean', 'with x - mean in place of xHat inside mean(dy xHat)', { inside: ({ centred }) => centred }),
+  // in front of the mean or inside it: the product is the same
+  backward('centred-x-for-one-x-hat', 'with x - mean in place of one of the two xHat in dx', { front: ({ centred }) => centred }),
   backward('d-weight-from-y', 'with y in place of xHat in dWeight', { forWeight: ({ y }) => y }),
   backward('d-weight-from-centred-x', 'with x - mean in place of xHat in dWeight', { forWeight: ({ centred }) => centred }),
 ];

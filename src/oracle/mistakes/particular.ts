@@ -4,7 +4,7 @@ import { Tensor } from '../../tensor/tensor.ts';
 import { type Answer, answer } from '../answer.ts';
 import type { Case } from '../case.ts';
 import { type Fits, mapped, type Mistake, of, replaced } from './mistake.ts';
-import { channelOf, standardized } from './standardization.ts';
+import { channelOf } from './standardization.ts';
 import { viewOf } from './views.ts';
 
 /** A mistake in dx of a norm with one input and one output. */
@@ -82,9 +82,10 @@ const when = (yes: boolean): number => (yes ? 1 : 0);
 export const threshold: readonly Mistake[] = [
   shares('gradient-all-to-tau', 'with every gradient given to tau', () => 0, () => 1),
   shares('also-to-tau', 'with every gradient given to tau, besides what y gets', (y, tau) => when(y >= tau), () => 1),
-  shares('y-above-zero', 'with y > 0 in place of y > tau in the backward', (y) => when(y > 0), (y) => when(!(y > 0))),
   shares('tie-full-gradient', 'with a full gradient for both sides of a tie', (y, tau) => when(y >= tau), (y, tau) => when(y <= tau)),
+  // before the next one: with a tau of 0 they are the same
   shares('tie-to-tau', 'with the gradient of a tie given to tau', (y, tau) => when(y > tau), (y, tau) => when(y <= tau)),
+  shares('y-above-zero', 'with y > 0 in place of y > tau in the backward', (y) => when(y > 0), (y) => when(!(y > 0))),
 ];
 
 const sparsemax = of('op-sparsemax');
@@ -122,14 +123,6 @@ export const simplex: readonly Mistake[] = [
     const support = dy.filter((_, j) => y[j]! > 0);
     return dy.map((g) => g - sum(support) / support.length);
   }),
-  slicewise('sparsemax-tie-in-support', 'with an element exactly at the threshold in the support', ({ x, y, dy }) => {
-    const member = y.findIndex((value) => value > 0);
-    const tau = x[member]! - y[member]!;
-    const size = Math.max(...x.map(Math.abs), 1);
-    const inside = x.map((value, j) => y[j]! > 0 || Math.abs(value - tau) <= 2 ** -48 * size);
-    const support = dy.filter((_, j) => inside[j]);
-    return dy.map((g, j) => (inside[j] ? g - sum(support) / support.length : 0));
-  }),
   slicewise('sparsemax-mean-missing', 'without the mean over the support', ({ y, dy }) => dy.map((g, j) => (y[j]! > 0 ? g : 0))),
 ];
 
@@ -166,14 +159,14 @@ function squaredLength(name: string, says: string, differentiated: boolean): Mis
         const length = (i: number): number => Math.sqrt(squares[channelOf(statistics, i)]!);
         const outputs = view.outputs(Float64Array.from(call.outputs.weight!.data, (value, i) => value / length(i)));
         if (!differentiated) return { outputs };
-        const found = standardized(view);
-        const dx = found.dx.map((_, i) => (view.weight![channelOf(statistics, i)]! / length(i) ** 2) * (view.dy[i]! - (2 * view.x[i]! * along(i)) / length(i) ** 2));
         const sums = new Float64Array(statistics.channel);
         view.x.forEach((v, i) => (sums[channelOf(statistics, i)]! += v * view.dy[i]!));
-        function along(i: number): number {
-          return sums[channelOf(statistics, i)]!;
-        }
-        const grads: Tensors = view.grads({ ...found, dx, dWeight: sums.map((p, s) => p / squares[s]!) });
+        const dx = view.x.map((v, i) => {
+          const s = channelOf(statistics, i);
+          return (view.weight![s]! / squares[s]!) * (view.dy[i]! - (2 * v * sums[s]!) / squares[s]!);
+        });
+        const dBias = new Float64Array(statistics.channel);
+        const grads: Tensors = view.grads({ dx, dWeight: sums.map((p, s) => p / squares[s]!), dBias });
         return { outputs, grads };
       }),
   };
