@@ -32,8 +32,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'check: a failure is believed without being asked again',
     file: 'src/cli/check/norm-run.ts',
-    find: 'const repeated = again.trial.kinds.length > 0;',
-    replace: 'const repeated = true;',
+    find: 'if (again.trial.kinds.length === 0) {',
+    replace: 'if (again.trial.kinds.length < 0) {',
     tests: lost,
   },
   {
@@ -74,16 +74,17 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'check: every failure of a norm is reported, not the first',
     file: 'src/cli/check/norm-run.ts',
-    find: 'if (unseen) run.report',
-    replace: 'run.report',
+    find: 'if (unseen) run.report(asked, plain(first, false));',
+    replace: 'run.report(asked, plain(first, false));',
     tests: lost,
     note: 'a flaky harness has a failure of no known kind in each case',
   },
   {
     name: 'check: a failure of a known kind is not counted',
     file: 'src/cli/check/norm-run.ts',
-    find: `tally[first.trial.lost ? 'lost' : 'failed']++;`,
-    replace: '',
+    find: `    countFailure(tally, first.trial);
+    return;`,
+    replace: '    return;',
     tests: outside,
   },
   {

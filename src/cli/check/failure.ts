@@ -27,8 +27,8 @@ export interface Failure {
   readonly shown: Failing;
   /** The case of the run that it comes from; the same where nothing was shrunk. */
   readonly original: Failing;
-  /** Whether it failed again in a fresh process. */
-  readonly repeated: boolean;
+  /** Whether it failed again in a fresh process; null when it could not be asked again. */
+  readonly repeated: boolean | null;
   readonly shrunk: ShrinkFacts | null;
   /** What explains it, in sentences, the best explanation first. */
   readonly diagnosis: readonly string[];

@@ -64,25 +64,46 @@ async function fail(tally: Tally, run: NormRun, asked: OracleCase, first: Failin
   }
   // believed without being asked again when this norm has failed in all these ways before
   if (first.trial.kinds.every((kind) => tally.kinds.has(kind))) {
-    tally[first.trial.lost ? 'lost' : 'failed']++;
-    for (const kind of first.trial.kinds) tally.kinds.set(kind, tally.kinds.get(kind)! + 1);
+    countFailure(tally, first.trial);
     return;
   }
-  run.step('asking again');
-  const again: Failing = { question: first.question, trial: await run.examiner.askFresh(first.question) };
-  const repeated = again.trial.kinds.length > 0;
   const unseen = tally.failed + tally.lost + tally.flaky === 0;
-  const original = repeated ? again : first;
-  tally[original.trial.lost ? 'lost' : repeated ? 'failed' : 'flaky']++;
-  if (repeated) for (const kind of original.trial.kinds) tally.kinds.set(kind, (tally.kinds.get(kind) ?? 0) + 1);
-  if (unseen) run.report(asked, await lookInto(run, asked, original, repeated));
+  const plain = (shown: Failing, repeated: boolean | null): Failure => ({ shown, original: shown, repeated, shrunk: null, diagnosis: [] });
+  run.step('asking again');
+  let again: Failing;
+  try {
+    again = { question: first.question, trial: await run.examiner.askFresh(first.question) };
+  } catch (error) {
+    // Ctrl-C, or a harness that does not start again: what was seen stands
+    countFailure(tally, first.trial);
+    if (unseen) run.report(asked, plain(first, null));
+    throw error;
+  }
+  if (again.trial.kinds.length === 0) {
+    tally[first.trial.lost ? 'lost' : 'flaky']++;
+    if (unseen) run.report(asked, plain(first, false));
+    return;
+  }
+  countFailure(tally, again.trial);
+  if (!unseen) return;
+  let failure = plain(again, true);
+  try {
+    failure = await lookInto(run, asked, again);
+  } finally {
+    // as it was generated, if shrinking was interrupted
+    run.report(asked, failure);
+  }
 }
 
-async function lookInto(run: NormRun, asked: OracleCase, original: Failing, repeated: boolean): Promise<Failure> {
+function countFailure(tally: Tally, { lost, kinds }: Trial): void {
+  tally[lost ? 'lost' : 'failed']++;
+  for (const kind of kinds) tally.kinds.set(kind, (tally.kinds.get(kind) ?? 0) + 1);
+}
+
+/** Makes a case that failed in a fresh process small, and looks for what explains it. */
+async function lookInto(run: NormRun, asked: OracleCase, original: Failing): Promise<Failure> {
   const { fc, judging, step } = run;
-  const small =
-    repeated && fc
-      ? await smallest(asked, original, { ...run, fc, trying: (runs) => step(`shrinking: ${runs} tried`) })
-      : { shown: original, shrunk: null };
-  return { ...small, original, repeated, diagnosis: repeated ? explain(small.shown, original, judging.factor) : [] };
+  const trying = (runs: number): void => step(`shrinking: ${runs} tried`);
+  const small = fc ? await smallest(asked, original, { ...run, fc, trying }) : { shown: original, shrunk: null };
+  return { ...small, original, repeated: true, diagnosis: explain(small.shown, original, judging.factor) };
 }

@@ -22,7 +22,7 @@ export function failureReport(place: Pick<Described, 'norm' | 'index' | 'phase' 
   const { trial, question } = shown;
   const notes = [
     ...wordsOf(trial),
-    ...(repeated ? [] : [flaky]),
+    ...(repeated === false ? [flaky] : repeated === null ? ['it could not be asked again'] : []),
     ...(shrunk ? [shrinkNote(shrunk)] : []),
   ];
   const { phase, flags } = question.message as { phase?: string; flags?: readonly string[] };

@@ -50,6 +50,7 @@ const changes: Record<string, (results: Result[], message: Message) => void> = {
   'wrong when large or used': (results, { case: { calls } }) => {
     if (asked > 1 || calls[0]!.inputs.x!.data.length > 2) off(results[0]!.outputs.y);
   },
+  'wrong, then hangs': (results) => off(results[0]!.outputs.y),
   'without gradients': (results) => results.forEach((result) => delete result.grads),
 };
 
@@ -78,7 +79,9 @@ for await (const line of createInterface({ input: process.stdin })) {
       process.exit(139);
     }
     if (kind === 'dies of layer' && message.case.norm === 'layer') process.exit(139);
-    if (kind === 'hangs') await new Promise((resolve) => setTimeout(resolve, 1e9));
+    // the first case of each process is answered wrongly, the next one never: so is a smaller case after a fresh start
+    if (kind === 'wrong, then hangs' && asked > 1) writeFileSync(mark, '');
+    if (kind === 'hangs' || (kind === 'wrong, then hangs' && asked > 1)) await new Promise((resolve) => setTimeout(resolve, 1e9));
     if (kind === 'breaks the protocol') answer.results = 7 as unknown as Result[];
     if (answer.results && typeof answer.results === 'object') changes[kind]?.(answer.results, message);
   }

@@ -19,7 +19,7 @@ export interface Record {
   readonly norm: string;
   readonly dtype: string;
   readonly index: number;
-  readonly repeated: boolean;
+  readonly repeated: boolean | null;
   readonly kinds: string[] | { [kind: string]: number };
   readonly cases: number;
   readonly passed: number;
@@ -37,7 +37,7 @@ export interface Record {
 export class Workbench {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'normgrad-check-'));
   /** In one file, which starts in a fraction of the time that many take. */
-  readonly script: string = this.file('answering.mjs', bundle(`import './test/cli/check/answering.ts';`, { minify: false, ignoreAnnotations: true }));
+  readonly script: string = this.file('answering.mjs', bundle(`import './test/cli/check/answering.ts';`, { minify: false, ignoreAnnotations: true, node: true }));
 
   /** The command of a harness that answers as `kind` says. */
   harness(kind: string, ...more: string[]): string[] {

@@ -1,6 +1,6 @@
 /** `normgrad check` and `normgrad replay` as processes: exit codes, Ctrl-C, and how it is without fast-check. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -21,9 +21,15 @@ interface Ended {
   readonly stderr: string;
 }
 
-function normgrad(args: readonly string[], input = '', onOutput: (stdout: string, child: ChildProcess) => void = () => {}): Promise<Ended> {
+function normgrad(
+  args: readonly string[],
+  input = '',
+  onOutput: (stdout: string, child: ChildProcess) => void = () => {},
+  onStart: (child: ChildProcess) => void = () => {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [compiled.path('src/cli/main.ts'), ...args]);
+    onStart(child);
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();
@@ -73,6 +79,23 @@ test('Ctrl-C shows the results so far, with exit code 130', async () => {
   assert.match(stdout, /\nlayer +\d+ +0 +\d+ +0 .*ended after \d+ of 4000 cases\n/);
   assert.match(stdout, /\ninterrupted; 1 of 1 failed: layer\n$/);
   assert.match(readFileSync(report, 'utf8'), /"record":"end","exit":130\}\n$/);
+});
+
+test('Ctrl-C while a case is shrunk still shows that it failed, and how', async () => {
+  let sent = false;
+  const children: ChildProcess[] = [];
+  const args = ['check', 'layer', '--runs', '1', '--phase', 'regular', '--timeout', '60', ...bench.harness('wrong, then hangs')];
+  const log = bench.file('asked');
+  const timer = setInterval(() => {
+    if (sent || !existsSync(log)) return;
+    sent = true;
+    for (const child of children) child.kill('SIGINT');
+  }, 20);
+  const { code, stdout } = await normgrad([...args, log], '', () => {}, (child) => void children.push(child));
+  clearInterval(timer);
+  assert.is(code, 130, stdout);
+  assert.match(stdout, /FAILED {2}layer, case 0: [^]*call 0, outputs y\[[^]*\n {2}replay: /);
+  assert.match(stdout, /\ninterrupted; 1 of 1 failed: layer\n$/);
 });
 
 // the last one, for it takes the packages away
