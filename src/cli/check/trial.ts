@@ -37,7 +37,7 @@ export interface Judging {
   readonly only: 'forward' | 'backward' | null;
 }
 
-/** Milliseconds that Ctrl-C has to arrive here too when it has killed the harness, which a terminal sends it to. */
+/** Milliseconds that Ctrl-C has to arrive here too when it has ended the harness: on Windows both share a console. */
 const SETTLE = 50;
 
 /** A harness under examination: it is started again when it has been lost. */
