@@ -35,7 +35,11 @@ export function sizeIn(caller: string, shape: Shape): number {
   for (const extent of shape) {
     if (extent) size *= extent;
     if (!Number.isSafeInteger(extent) || extent < 0 || size > Number.MAX_SAFE_INTEGER) {
-      refuse(caller, `a shape must be of integers from 0, their product below 2^53, got ${showShape(shape)}; the file is damaged`);
+      refuse(
+        caller,
+        `a shape must be of integers from 0, their product below 2^53, ` +
+          `got ${showShape(shape)}; the file is damaged`,
+      );
     }
   }
   return shape.includes(0) ? 0 : size;

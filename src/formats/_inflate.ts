@@ -1,13 +1,13 @@
 /**
- * Deflate, the compression of ZIP, undone. Codes are decoded bit by bit from the counts of their lengths, which needs
- * no tables to build.
- * Source: RFC 1951; M. Adler's puff.c shows the same method.
+ * Deflate, the compression of ZIP, undone. A code is decoded by one look into a table of all that the next bits can be.
+ * Source: RFC 1951.
  */
 
-/** A Huffman code: how many symbols have each length, and the symbols in the order of their codes. */
+/** A Huffman code: by the next `most` bits, the symbol times 16 plus the length of its code; 0 for bits that are none. */
 interface Code {
-  readonly counts: Uint16Array;
-  readonly symbols: Uint16Array;
+  readonly table: Uint16Array;
+  /** The longest code. */
+  readonly most: number;
 }
 
 /**
@@ -21,12 +21,14 @@ export function inflate(input: Uint8Array, size: number): Uint8Array | string {
   let held = 0;
   let bits = 0;
 
-  // Beyond the end of the input come zeros, which `from` tells at the end of a block.
+  // Beyond the end of the input come zeros, which `consumed` tells at the end of a block.
+  const fill = (count: number): void => {
+    for (; bits < count; bits += 8) held |= (input[from++] ?? 0) << bits;
+  };
+  const consumed = (): number => from - (bits >> 3);
+
   const take = (count: number): number => {
-    while (bits < count) {
-      held |= (input[from++] ?? 0) << bits;
-      bits += 8;
-    }
+    fill(count);
     const value = held & ((1 << count) - 1);
     held >>>= count;
     bits -= count;
@@ -34,30 +36,18 @@ export function inflate(input: Uint8Array, size: number): Uint8Array | string {
   };
 
   /** The next symbol of a code; -1 where the bits are none. */
-  const decode = ({ counts, symbols }: Code): number => {
-    let code = 0;
-    let first = 0;
-    let index = 0;
-    for (let length = 1; length < 16; length++) {
-      if (bits === 0) {
-        held = input[from++] ?? 0;
-        bits = 8;
-      }
-      code |= held & 1;
-      held >>>= 1;
-      bits--;
-      const count = counts[length]!;
-      if (code - count < first) return symbols[index + code - first]!;
-      index += count;
-      first = (first + count) << 1;
-      code <<= 1;
-    }
-    return -1;
+  const decode = ({ table, most }: Code): number => {
+    fill(most);
+    const entry = table[held & (table.length - 1)]!;
+    const length = entry & 15;
+    held >>>= length;
+    bits -= length;
+    return length ? entry >> 4 : -1;
   };
 
   const block = (literals: Code, distances: Code): string => {
     for (;;) {
-      if (from > input.length) return 'the compressed data end too early';
+      if (consumed() > input.length) return 'the compressed data end too early';
       let symbol = decode(literals);
       if (symbol === 256) return '';
       if (symbol < 256) {
@@ -86,11 +76,14 @@ export function inflate(input: Uint8Array, size: number): Uint8Array | string {
     const kind = take(2);
     let problem = 'the type of a block is none';
     if (kind === 0) {
+      from = consumed();
       held = bits = 0;
       const length = take(16);
       const fits = (length ^ take(16)) === 0xffff && length <= input.length - from;
-      problem = !fits ? 'the length of a stored block is none' : length > size - to ? 'there are more bytes than it declares' : '';
-      if (!problem) out.set(input.subarray(from, from + length), to);
+      problem = '';
+      if (!fits) problem = 'the length of a stored block is none';
+      else if (length > size - to) problem = 'there are more bytes than it declares';
+      else out.set(input.subarray(from, from + length), to);
       to += length;
       from += length;
     } else if (kind === 1) {
@@ -124,34 +117,43 @@ export function inflate(input: Uint8Array, size: number): Uint8Array | string {
       if (at === literals + distances && lengths[256] && literalCode && distanceCode) problem = block(literalCode, distanceCode);
     }
     if (problem) return problem;
-    if (from > input.length) return 'the compressed data end too early';
+    if (consumed() > input.length) return 'the compressed data end too early';
   }
   if (to < size) return 'there are fewer bytes than it declares';
-  return from < input.length ? 'bytes follow the compressed data' : out;
+  return consumed() < input.length ? 'bytes follow the compressed data' : out;
 }
 
 /** The order in which the lengths of the code of lengths come. */
 const order: readonly number[] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /**
- * The code of these lengths by symbol; null when they do not use up all codes, or more than there are. A code of a single
- * symbol, or of none, may leave codes unused.
+ * The code of these lengths by symbol; null when they do not use up all codes, or more than there are. A code of a
+ * single symbol, or of none, may leave codes unused.
  */
 function codeOf(lengths: Uint8Array): Code | null {
-  const counts = new Uint16Array(16);
-  for (const length of lengths) counts[length]!++;
-  counts[0] = 0;
-  const starts = new Uint16Array(17);
+  const counts = new Uint16Array(17);
+  for (const length of lengths) if (length) counts[length]!++;
+  const next = new Uint16Array(17);
   let left = 1;
+  let most = 0;
+  let symbols = 0;
   for (let length = 1; length < 16; length++) {
-    left = 2 * left - counts[length]!;
+    const count = counts[length]!;
+    left = 2 * left - count;
     if (left < 0) return null;
-    starts[length + 1] = starts[length]! + counts[length]!;
+    next[length + 1] = (next[length]! + count) << 1;
+    if (count) most = length;
+    symbols += count;
   }
-  if (left > 0 && !(starts[16]! <= 1 && counts[1] === starts[16])) return null;
-  const symbols = new Uint16Array(starts[16]!);
+  if (left > 0 && most + symbols > 2) return null;
+  const table = new Uint16Array(1 << most);
   lengths.forEach((length, symbol) => {
-    if (length) symbols[starts[length]!++] = symbol;
+    if (!length) return;
+    // codes come with their highest bit first, all else with its lowest
+    let code = next[length]!++;
+    let turned = 0;
+    for (let i = 0; i < length; i++, code >>= 1) turned = (turned << 1) | (code & 1);
+    for (; turned < table.length; turned += 1 << length) table[turned] = symbol * 16 + length;
   });
-  return { counts, symbols };
+  return { table, most };
 }

@@ -43,7 +43,11 @@ export function readNpy(bytes: Uint8Array): NpyArray {
 export function readNpyFor(caller: string, bytes: Uint8Array): NpyArray {
   checkBytes(caller, bytes);
   if (!magic.every((byte, i) => byte === bytes[i])) {
-    refuse(caller, `the file must begin with \\x93NUMPY, got ${brief(latin1(bytes.subarray(0, 6)))}; is this an .npy file?`);
+    refuse(
+      caller,
+      `the file must begin with \\x93NUMPY, ` +
+        `got ${brief(latin1(bytes.subarray(0, 6)))}; is this an .npy file?`,
+    );
   }
   const [major, minor] = [bytes[6], bytes[7]];
   if (!(major! >= 1 && major! <= 3) || minor !== 0) {
@@ -52,18 +56,29 @@ export function readNpyFor(caller: string, bytes: Uint8Array): NpyArray {
   const view = viewOf(bytes);
   const start = major === 1 ? 10 : 12;
   const end = bytes.length < start ? Infinity : start + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
-  if (end > bytes.length) refuse(caller, `the header must end within the file, got ${bytes.length} bytes; it is truncated`);
+  if (end > bytes.length) {
+    refuse(caller, `the header must end within the file, got ${bytes.length} bytes; it is truncated`);
+  }
   const { descr, fortranOrder, shape } = parseHeader(caller, latin1(bytes.subarray(start, end)));
   const [, order, name] = /^([<>|])([biufc]\d+)$/.exec(descr) ?? [];
   const type = elementType(name ?? '');
   if (!type || (order === '|' && widthOf(type) > 1)) {
-    const fix = /O/.test(descr) ? 'an object array is a pickle, which is never loaded; save numbers' : 'convert it with astype';
-    refuse(caller, `descr must be a boolean, integer, float or complex type of at most 64 bits a number, got ${brief(descr)}; ${fix}`);
+    const pickle = 'an object array is a pickle, which is never loaded; save numbers';
+    const fix = /O/.test(descr) ? pickle : 'convert it with astype';
+    refuse(
+      caller,
+      `descr must be a boolean, integer, float or complex type of at most 64 bits a number, ` +
+        `got ${brief(descr)}; ${fix}`,
+    );
   }
   const wanted = sizeIn(caller, shape) * widthOf(type);
   if (bytes.length - end !== wanted) {
     const what = bytes.length - end < wanted ? 'is truncated' : 'has trailing bytes';
-    refuse(caller, `shape ${showShape(shape)} of ${descr} needs ${wanted} bytes of data, got ${bytes.length - end}; the file ${what}`);
+    refuse(
+      caller,
+      `shape ${showShape(shape)} of ${descr} needs ${wanted} bytes of data, ` +
+        `got ${bytes.length - end}; the file ${what}`,
+    );
   }
   const data = readElements(bytes.subarray(end), type, shape, order === '>', fortranOrder);
   if (!data) refuse(caller, 'a boolean must be 0 or 1, got another byte; the file is damaged');
@@ -117,12 +132,22 @@ function parseHeader(caller: string, header: string): { descr: string; fortranOr
   const entry = /\s*(['"])(\w+)\1\s*:\s*('[^']*'|"[^"]*"|\([^()]*\)|\[[^]*\]|\w+)\s*(?:,\s*|$)/y;
   for (let at = 0; inner === undefined || at < inner.trimEnd().length; at = entry.lastIndex) {
     const found = inner !== undefined && entry.exec(inner);
-    if (!found) refuse(caller, `the header must be a Python dict of literals, got ${brief(header)}; save it again with numpy.save`);
+    if (!found) {
+      refuse(
+        caller,
+        `the header must be a Python dict of literals, ` +
+          `got ${brief(header)}; save it again with numpy.save`,
+      );
+    }
     keys.push(found[2]!);
     values[expected.indexOf(found[2]!)] = found[3]!;
   }
   if (keys.sort().join() !== expected.join()) {
-    refuse(caller, `the header must have the keys ${expected.join(', ')}, each once, got ${keys.join(', ')}; save it again with numpy.save`);
+    refuse(
+      caller,
+      `the header must have the keys ${expected.join(', ')}, each once, ` +
+        `got ${keys.join(', ')}; save it again with numpy.save`,
+    );
   }
   const [descr, order, extents] = values as [string, string, string];
   if (order !== 'True' && order !== 'False') {

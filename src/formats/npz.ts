@@ -40,7 +40,9 @@ export function readNpzFor(caller: string, bytes: Uint8Array, { maxBytes = 2 ** 
   checkBytes(caller, bytes);
   if (!(maxBytes >= 0)) refuse(caller, `maxBytes must be a number from 0, got ${maxBytes}; it counts bytes`);
   const arrays = [...readZip(caller, bytes, maxBytes)].map(([name, member]) => {
-    if (!name.endsWith('.npy')) refuse(caller, `every member must be an .npy file, got ${brief(name)}; is this an .npz file?`);
+    if (!name.endsWith('.npy')) {
+      refuse(caller, `every member must be an .npy file, got ${brief(name)}; is this an .npz file?`);
+    }
     return [name.slice(0, -4), readNpyFor(`${caller}: ${name}`, member)] as const;
   });
   // makes a property of any name, __proto__ too

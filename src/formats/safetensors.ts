@@ -68,23 +68,41 @@ export function readSafetensorsFor(caller: string, bytes: Uint8Array): Safetenso
   const length = bytes.length < 8 ? Infinity : Number(viewOf(bytes).getBigUint64(0, true));
   const start = 8 + length;
   if (length > 100_000_000 || start > bytes.length) {
-    refuse(caller, `a header must end within the file and have at most 100000000 bytes, got ${bytes.length < 8 ? '' : `${length} in `}a file of ${bytes.length} bytes; it is truncated or no safetensors`);
+    refuse(
+      caller,
+      `a header must end within the file and have at most 100000000 bytes, ` +
+        `got ${bytes.length < 8 ? '' : `${length} in `}a file of ${bytes.length} bytes; it is truncated or no safetensors`,
+    );
   }
   const header = parseHeader(caller, bytes.subarray(8, start));
   const metadata = header.get('__metadata__') ?? {};
   header.delete('__metadata__');
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
-    refuse(caller, `__metadata__ must map text to text, got ${brief(JSON.stringify(metadata))}; write its values as text`);
+    refuse(
+      caller,
+      `__metadata__ must map text to text, ` +
+        `got ${brief(JSON.stringify(metadata))}; write its values as text`,
+    );
   }
   const found = [...header].map(([name, value]) => ({ name, ...entryOf(`${caller}: ${name}`, value) }));
   let at = 0;
   for (const { name, begin, end } of found.slice().sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== at) refuse(caller, `tensors must follow one another without gap or overlap, got ${brief(name)} at ${begin} in place of ${at}; the file is damaged`);
+    if (begin !== at) {
+      refuse(
+        caller,
+        `tensors must follow one another without gap or overlap, ` +
+          `got ${brief(name)} at ${begin} in place of ${at}; the file is damaged`,
+      );
+    }
     at = end;
   }
   if (start + at !== bytes.length) {
     const what = start + at > bytes.length ? 'is truncated' : 'has trailing bytes';
-    refuse(caller, `tensors must end where the file ends, got ${at} bytes of tensors and ${bytes.length - start} of data; the file ${what}`);
+    refuse(
+      caller,
+      `tensors must end where the file ends, ` +
+        `got ${at} bytes of tensors and ${bytes.length - start} of data; the file ${what}`,
+    );
   }
   const tensors = found.map(({ name, dtype, type, shape, begin, end }) => {
     const data = readElements(bytes.subarray(start + begin, start + end), type, shape, false, false);
@@ -105,7 +123,11 @@ function parseHeader(caller: string, bytes: Uint8Array): Map<string, unknown> {
     header = false;
   }
   if (!header || text === null) {
-    refuse(caller, `the header must be a JSON object in UTF-8 from its first byte on, got ${text === null ? 'no UTF-8' : brief(text)}; the file is damaged`);
+    refuse(
+      caller,
+      `the header must be a JSON object in UTF-8 from its first byte on, ` +
+        `got ${text === null ? 'no UTF-8' : brief(text)}; the file is damaged`,
+    );
   }
   return new Map(checkedKeys(caller, text).map((name) => [name, (header as Record<string, unknown>)[name]]));
 }
@@ -132,7 +154,11 @@ function checkedKeys(caller: string, text: string): string[] {
       encodeUtf8(caller, key);
       keys.add(key);
     } else if (!/[\s\d:,[\]]/.test(text[i]!)) {
-      refuse(caller, `the header must be of objects, lists, texts and counts from 0, got ${brief(text.slice(i))}; the file is damaged`);
+      refuse(
+        caller,
+        `the header must be of objects, lists, texts and counts from 0, ` +
+          `got ${brief(text.slice(i))}; the file is damaged`,
+      );
     }
   }
   return [...outermost];
@@ -145,14 +171,24 @@ function entryOf(caller: string, value: unknown): Pick<SafetensorsArray, 'dtype'
 } {
   const { dtype, shape, data_offsets: offsets } = (isRecord(value) ? value : {}) as Record<string, unknown>;
   if (typeof dtype !== 'string' || !isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
-    refuse(caller, `a tensor must have a dtype, a shape and two data_offsets, counts below 2^53, got ${brief(JSON.stringify(value))}; the file is damaged`);
+    refuse(
+      caller,
+      `a tensor must have a dtype, a shape and two data_offsets, counts below 2^53, ` +
+        `got ${brief(JSON.stringify(value))}; the file is damaged`,
+    );
   }
   const type = Object.prototype.hasOwnProperty.call(types, dtype) ? elementType(types[dtype]!) : undefined;
-  if (!type) refuse(caller, `dtype must be one of ${Object.keys(types).join(', ')}, got ${brief(dtype)}; convert the tensor`);
+  if (!type) {
+    refuse(caller, `dtype must be one of ${Object.keys(types).join(', ')}, got ${brief(dtype)}; convert the tensor`);
+  }
   const [begin, end] = offsets as [number, number];
   const wanted = sizeIn(caller, shape) * widthOf(type);
   if (end - begin !== wanted) {
-    refuse(caller, `shape ${showShape(shape)} of ${dtype} needs ${wanted} bytes, got data_offsets ${showShape(offsets)}; the file is damaged`);
+    refuse(
+      caller,
+      `shape ${showShape(shape)} of ${dtype} needs ${wanted} bytes, ` +
+        `got data_offsets ${showShape(offsets)}; the file is damaged`,
+    );
   }
   return { dtype, shape, type, begin, end };
 }
@@ -183,7 +219,9 @@ export function writeSafetensors(
   const caller = 'writeSafetensors';
   const entries: string[] = [];
   for (const [name, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') throw new TypeError(`${caller}: metadata must be text, got ${typeof value} for ${name}; use String(...)`);
+    if (typeof value !== 'string') {
+      throw new TypeError(`${caller}: metadata must be text, got ${typeof value} for ${name}; use String(...)`);
+    }
     entries.push(`${quoted(caller, name)}:${quoted(caller, value)}`);
   }
   const heads = entries.length ? [`"__metadata__":{${entries.join()}}`] : [];
@@ -191,7 +229,9 @@ export function writeSafetensors(
   for (const [name, x] of list) {
     checkTensor(`${caller}: ${name}`, x);
     sizeIn(caller, x.shape);
-    if (name === '__metadata__') refuse(caller, 'the name __metadata__ is taken by the format, got it for a tensor; rename the tensor');
+    if (name === '__metadata__') {
+      refuse(caller, 'the name __metadata__ is taken by the format, got it for a tensor; rename the tensor');
+    }
   }
   const width = (x: Tensor): number => x.data.BYTES_PER_ELEMENT;
   list.sort(([a, x], [b, y]) => width(y) - width(x) || (a < b ? -1 : 1));

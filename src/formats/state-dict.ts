@@ -23,18 +23,27 @@ export function tensorFromStored(array: StoredArray): Tensor {
 
 function tensorFor(caller: string, { shape, data }: StoredArray): Tensor {
   const size = shape.includes(0) ? 0 : sizeOf(shape);
-  if (data.length !== size) refuse(caller, `a tensor holds real numbers, got ${data.length} parts for ${size} elements; take the real or the imaginary parts`);
+  if (data.length !== size) {
+    refuse(
+      caller,
+      `a tensor holds real numbers, ` +
+        `got ${data.length} parts for ${size} elements; take the real or the imaginary parts`,
+    );
+  }
   if (data instanceof Float32Array || data instanceof Float64Array) return new Tensor(data, shape);
   const out = allocate(data.BYTES_PER_ELEMENT < 4 ? 'float32' : 'float64', size);
   for (let i = 0; i < size; i++) {
     out[i] = Number(data[i]);
-    if (Math.abs(out[i]!) > Number.MAX_SAFE_INTEGER) refuse(caller, `a tensor holds integers up to 2^53, got ${data[i]}; use the array itself`);
+    if (Math.abs(out[i]!) > Number.MAX_SAFE_INTEGER) {
+      refuse(caller, `a tensor holds integers up to 2^53, got ${data[i]}; use the array itself`);
+    }
   }
   return new Tensor(out, shape);
 }
 
 function tensorsFor(caller: string, arrays: Readonly<Record<string, StoredArray>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, tensorFor(`${caller}: ${name}`, array)]));
+  const tensors = Object.entries(arrays).map(([name, array]) => [name, tensorFor(`${caller}: ${name}`, array)] as const);
+  return Object.fromEntries(tensors);
 }
 
 /**

@@ -44,8 +44,10 @@ export function fromPyTorch(dict: Readonly<StateDict>, module?: Module): StateDi
     if (weight !== undefined) {
       // weight_v is a direction in weight norm, and a singular vector in spectral norm; pruning has a weight_orig too
       const inside = `${path}parametrizations.${weight}.`;
-      if (has(`${path}${weight}_orig`) && has(`${path}${weight}_u`)) return inside + (part === 'orig' ? 'original' : `0.${part}`);
-      if (has(`${path}${weight}_g`) && has(`${path}${weight}_v`) && (part === 'g' || part === 'v')) return inside + (part === 'g' ? '0.weightG' : 'original');
+      const have = (one: string, two: string): boolean => has(`${path}${weight}_${one}`) && has(`${path}${weight}_${two}`);
+      if (have('orig', 'u')) return inside + (part === 'orig' ? 'original' : `0.${part}`);
+      if (have('g', 'v') && part === 'g') return `${inside}0.weightG`;
+      if (have('g', 'v') && part === 'v') return `${inside}original`;
     }
     for (const [theirs, ours] of statistics) if (isLast(name, theirs)) return name.slice(0, -theirs.length) + ours;
     return name
@@ -87,7 +89,7 @@ export function toPyTorch(dict: Readonly<StateDict>): StateDict {
     if (part === '0.weightG') return `${path}original0`;
     if (part.endsWith('weightG')) {
       throw new RangeError(
-        `toPyTorch: weight norm must be the first transform of a weight, as in PyTorch, got ${name}; put it into the layer first`,
+        `toPyTorch: weight norm must be the first transform of a weight, got ${name}; put it into the layer first`,
       );
     }
     return path + part.replace('.', '._');
@@ -103,7 +105,10 @@ function renamed(caller: string, dict: Readonly<StateDict>, rename: (name: strin
     const next = rename(name);
     const other = names.get(next);
     if (other !== undefined) {
-      throw new RangeError(`${caller}: names must stay different, got ${other} and ${name}, both for ${next}; take one of them out`);
+      throw new RangeError(
+        `${caller}: names must stay different, ` +
+          `got ${other} and ${name}, both for ${next}; take one of them out`,
+      );
     }
     names.set(next, name);
     return [next, x] as const;

@@ -4,9 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
+import { cases } from '../../src/cli/cases.ts';
 import { readNpz } from '../../src/formats/npz.ts';
 import { readSafetensors } from '../../src/formats/safetensors.ts';
 import { root } from '../support/project.ts';
+import { assertUsage } from '../support/usage.ts';
 
 const test = suite('normgrad cases');
 
@@ -32,10 +34,10 @@ function inFolder(run: (folder: string) => void): void {
 
 test('a case a line, norm after norm, which normgrad answer answers line by line', () => {
   const lines = linesOf('layer', 'group', '--runs', '10', '--seed', '7');
-  const cases = lines.map((line) => JSON.parse(line) as { norm: string; index: number; phase: string });
-  assert.equal(cases.map(({ norm, index }) => `${norm} ${index}`), ['layer', 'group'].flatMap((norm) => [...Array(10).keys()].map((i) => `${norm} ${i}`)));
+  const made = lines.map((line) => JSON.parse(line) as { norm: string; index: number; phase: string });
+  assert.equal(made.map(({ norm, index }) => `${norm} ${index}`), ['layer', 'group'].flatMap((norm) => [...Array(10).keys()].map((i) => `${norm} ${i}`)));
   const answered = normgrad(['answer'], lines.join('\n')).stdout.split('\n').filter(Boolean);
-  answered.forEach((line, i) => assert.ok((cases[i]!.phase === 'invalid' ? 'rejected' : 'results') in (JSON.parse(line) as object), line));
+  answered.forEach((line, i) => assert.ok((made[i]!.phase === 'invalid' ? 'rejected' : 'results') in (JSON.parse(line) as object), line));
   assert.is(answered.length, 20);
 });
 
@@ -78,7 +80,7 @@ test('npz and safetensors: a file of tensors for each case, the rest in the mani
   });
 });
 
-test('what is wrong on the command line is a usage error that says what would be right', () => {
+test('what is wrong on the command line is a usage error that says what would be right', async () => {
   const wrong: [string[], RegExp][] = [
     [[], /name a norm, or all; known: batch, layer/],
     [['foo'], /there is no norm "foo"; known: batch/],
@@ -91,13 +93,11 @@ test('what is wrong on the command line is a usage error that says what would be
     [['layer', '--format', 'npz'], /--out must say where/],
     [['layer', '--speed', '9'], /Unknown option '--speed'/],
   ];
-  for (const [args, message] of wrong) {
-    const { status, stdout, stderr } = normgrad(['cases', ...args]);
-    assert.is(status, 2, stderr);
-    assert.is(stdout, '');
-    assert.match(stderr, message);
-    assert.match(stderr, /Try: normgrad cases --help/);
-  }
+  for (const [args, message] of wrong) await assertUsage(() => cases(args), message);
+  const { status, stdout, stderr } = normgrad(['cases', ...wrong[1]![0]]);
+  assert.is(status, 2);
+  assert.is(stdout, '');
+  assert.match(stderr, /^normgrad cases: there is no norm "foo".*\nTry: normgrad cases --help\n$/);
 });
 
 test('--help names the phases and what they are', () => {

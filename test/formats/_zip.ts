@@ -57,7 +57,7 @@ export function zip(members: readonly MemberParts[], end: EndParts = {}): Uint8A
     const flags = member.flags ?? 0x800;
     const crc = u32(member.crc ?? crc32(member.data));
     const sizes = [member.size ?? member.data.length, member.packed ?? packed.length, member.offset ?? at] as const;
-    const extra = member.zip64 ? Buffer.concat([u16(0x5455), u16(1), Buffer.of(0), u16(1), u16(24), ...sizes.map(u64)]) : Buffer.alloc(0);
+    const extra = member.zip64 ? Buffer.concat([u16(0x5455), u16(9), Buffer.alloc(9, 1), u16(1), u16(24), ...sizes.map(u64)]) : Buffer.alloc(0);
     const shown = sizes.map((value) => u32(member.zip64 ? 0xffffffff : value));
     const common = [u16(flags), u16(method), u32(0), crc, shown[1]!, shown[0]!];
     directory.push(Buffer.concat([u32(0x02014b50), u32(45 + 45 * 65536), ...common, u16(name.length), u16(extra.length), u16(0), u16(0), u16(0), u32(0), shown[2]!, name, extra]));

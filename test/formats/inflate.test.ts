@@ -60,6 +60,25 @@ test('bytes that are no compressed data never loop and never throw', () => {
   );
 });
 
+/** Bytes of numbers of so many bits each, from the lowest bit on. */
+function packed(...fields: readonly (readonly [bits: number, value: number])[]): Uint8Array {
+  const bits = fields.flatMap(([count, value]) => Array.from({ length: count }, (_, i) => (value >> i) & 1));
+  const bytes = new Uint8Array(Math.ceil(bits.length / 8));
+  bits.forEach((bit, i) => (bytes[i >> 3]! |= bit << (i & 7)));
+  return bytes;
+}
+
+test('codes of which there are more than bits can tell apart are refused', () => {
+  // lengths of codes: 1 has code 0, 18 (so many zeros) has code 1
+  const head = [[1, 1], [2, 2], [5, 0], [5, 0], [4, 14], ...Array.from({ length: 18 }, (_, i) => [3, i === 2 || i === 17 ? 1 : 0] as const)] as const;
+  const zeros = (count: number) => [[1, 1], [7, count - 11]] as const;
+  const one = [1, 0] as const;
+  // symbols 127 and 256, and the distance 0, have one bit each: symbol 127, and the end
+  assert.equal(inflate(packed(...head, ...zeros(127), one, ...zeros(128), one, one, [1, 0], [1, 1]), 1), Uint8Array.of(127));
+  // symbols 0, 1 and 256 have one bit each
+  assert.is(inflate(packed(...head, one, one, ...zeros(127), ...zeros(127), one, one, [1, 1], [1, 0]), 1), 'a set of codes is none');
+});
+
 test('a block of no type, a length of no stored block, a repetition before the data, codes that are none', () => {
   assert.is(inflate(Uint8Array.of(7), 1), 'the type of a block is none');
   assert.is(inflate(Uint8Array.of(1, 1, 0, 0, 0, 9), 1), 'the length of a stored block is none');

@@ -112,6 +112,19 @@ function near(got: readonly number[], want: readonly number[], name: string): vo
   want.forEach((value, i) => assert.ok(Math.abs(got[i]! - value) <= 1e-12, `${name}[${i}]: ${got[i]} for ${value}`));
 }
 
+test('files of every format are written and read', () => {
+  const found = run(`
+    const { fromArray, readNpy, readNpz, readSafetensors, tensorFromStored, toArray, writeNpy, writeNpz, writeSafetensors } = normgrad;
+    const x = fromArray([1, -0, NaN, 1e-45], [2, 2]);
+    const back = [
+      readNpy(writeNpy(x)),
+      readNpz(writeNpz({ 'ä/𝄞': x }))['ä/𝄞'],
+      readSafetensors(writeSafetensors({ 'ä/𝄞': x }, { about: 'ü' })).tensors['ä/𝄞'],
+    ];
+    JSON.stringify(back.map((array) => String(toArray(tensorFromStored(array)))));`);
+  assert.equal(found, Array(3).fill('1,0,NaN,1.401298464324817e-45'));
+});
+
 test('a seeded generator gives the bits it gives everywhere', () => {
   const found = run(`
     const { Random, normal } = normgrad;

@@ -9,11 +9,10 @@ import type { OracleCase } from '../../../src/oracle/generate/oracle-case.ts';
 import { type Phase, phaseAt, phases } from '../../../src/oracle/generate/phases.ts';
 import { judged, worstOf } from '../../../src/oracle/tolerance.ts';
 import { listed } from '../../support/listed.ts';
-import { runsOf } from '../../support/property.ts';
 
 const test = suite('cases of a run');
 /** Cases of each phase of each norm. */
-const runs = runsOf(3);
+const runs = process.env.LONG ? 60 : 2;
 const finite: readonly Phase[] = ['regular', 'single', 'constant', 'offset'];
 
 function cases(slug: string, phase: Phase, count: number): OracleCase[] {
