@@ -19,7 +19,7 @@
 import { withPerturbation } from '../autograd/record.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Answer, answer } from './answer.ts';
-import type { Case } from './case.ts';
+import { type Case, mapTensors } from './case.ts';
 import { mistakes } from './mistakes/index.ts';
 import { inDouble, type Mistake } from './mistakes/mistake.ts';
 import type { PartialAnswer } from './reply.ts';
@@ -162,7 +162,7 @@ class Patient {
   /** How far the elements of a mistaken answer move when its numbers do. */
   #spreads(mistake: Mistake, wrong: readonly Answer[]): Record<keyof Answer, Record<string, Float64Array>>[] {
     const spreads = wrong.map((call) => {
-      const each = (part: keyof Answer) => Object.fromEntries(Object.entries(call[part]).map(([name, { data }]) => [name, new Float64Array(data.length)]));
+      const each = (part: keyof Answer) => mapTensors(call[part], ({ data }) => new Float64Array(data.length));
       return { outputs: each('outputs'), grads: each('grads'), stateAfter: each('stateAfter') };
     });
     this.#moved ??= Array.from({ length: RUNS }, (_, run) => {

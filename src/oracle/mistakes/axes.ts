@@ -20,8 +20,10 @@ export function reordered(x: Tensor, axis: number, order: readonly number[]): Te
 /** Channels of `[N, C, ...]` and `[C]` in another order. */
 function channels(asked: Case, order: readonly number[]): Answer[] {
   const back = order.map((_, c) => order.indexOf(c));
-  const by = (to: readonly number[]) => (x: Tensor): Tensor =>
-    x.shape.length === 1 && x.shape[0] === to.length ? reordered(x, 0, to) : x.shape[1] === to.length && x.shape.length < 6 ? reordered(x, 1, to) : x;
+  const by = (to: readonly number[]) => (x: Tensor): Tensor => {
+    if (x.shape.length === 1) return x.shape[0] === to.length ? reordered(x, 0, to) : x;
+    return x.shape[1] === to.length ? reordered(x, 1, to) : x;
+  };
   const matrices = (move: (x: Tensor) => Tensor) => (x: Tensor, name: string): Tensor => (name === 'runningWhitening' ? x : move(x));
   return moved(asked, matrices(by(order)), matrices(by(back)));
 }
@@ -93,8 +95,9 @@ export const windows: readonly Mistake[] = [
     says: 'with an even window shifted by one, as in ONNX',
     fits: (asked) => lrn(asked) && (asked.config.size as number) % 2 === 0,
     answer(asked) {
+      const backwards = (extent: number): number[] => Array.from({ length: extent }, (_, i) => extent - 1 - i);
       const mirror = (x: Tensor): Tensor =>
-        windowAxes(asked, x).reduce((turned, axis) => reordered(turned, axis, Array.from({ length: x.shape[axis]! }, (_, i) => x.shape[axis]! - 1 - i)), x);
+        windowAxes(asked, x).reduce((turned, axis) => reordered(turned, axis, backwards(x.shape[axis]!)), x);
       return moved(asked, mirror, mirror);
     },
   },
@@ -104,8 +107,9 @@ export const windows: readonly Mistake[] = [
   otherConfig('alpha-divided', 'with alpha divided by the size of the window', ({ divideBySize = true }, asked) =>
     lrn(asked) && divideBySize === false ? { divideBySize: true } : null,
   ),
-  otherConfig('alpha-divided-once', 'with alpha divided by the size once, whatever the dimensions of the window', ({ divideBySize = true, size, alpha = 1e-4 }, asked) => {
+  otherConfig('alpha-divided-once', 'with alpha divided by the size once, whatever the dimensions of the window', (config, asked) => {
+    const { divideBySize = true, size = 5, alpha = 1e-4 } = config as { divideBySize?: boolean; size?: number; alpha?: number };
     const dimensions = lrn(asked) ? windowAxes(asked, asked.calls[0]!.inputs.x!).length : 0;
-    return divideBySize === true && dimensions > 1 ? { alpha: (alpha as number) * (size as number) ** (dimensions - 1) } : null;
+    return divideBySize && dimensions > 1 ? { alpha: alpha * size ** (dimensions - 1) } : null;
   }),
 ];

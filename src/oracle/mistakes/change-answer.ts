@@ -37,12 +37,19 @@ export const inputGradients: readonly Mistake[] = [
 const names = { weight: /weight\d*$/i, bias: /bias\d*$/i };
 
 /** A mistake in the gradients of the weights, or of the biases. */
-function inParameters(kind: 'weight' | 'bias', name: string, says: string, change: (asked: Case, index: number, grads: Tensors) => Tensors): Mistake {
+function inParameters(
+  kind: 'weight' | 'bias',
+  name: string,
+  says: string,
+  change: (asked: Case, index: number, grads: Tensors) => Tensors,
+): Mistake {
   const ours = (asked: Case, parameter: string): boolean => Boolean(asked.params[parameter]) && names[kind].test(parameter);
   return {
     name,
     says,
-    fits: (asked) => Object.keys(asked.params).some((parameter) => ours(asked, parameter)) && asked.calls.every(({ inputs }) => (inputs.x ?? inputs.x0) !== undefined),
+    fits: (asked) =>
+      Object.keys(asked.params).some((parameter) => ours(asked, parameter)) &&
+      asked.calls.every(({ inputs }) => (inputs.x ?? inputs.x0) !== undefined),
     answer: (asked, right) =>
       replaced(right, ({ grads }, index) => ({
         grads: Object.fromEntries(Object.entries(change(asked, index, grads)).filter(([parameter]) => ours(asked, parameter))),
@@ -52,9 +59,8 @@ function inParameters(kind: 'weight' | 'bias', name: string, says: string, chang
 
 /** The gradients of a call when `keep` says which outputs count, and how much of each of their elements. */
 function masked(asked: Case, index: number, keep: (name: string, i: number, dy: Tensor) => number): Tensors {
-  const calls = asked.calls.map((call, at) =>
-    at === index ? { ...call, gradOutputs: mapTensors(call.gradOutputs, (dy, name) => mapped(dy, (value, i) => value * keep(name, i, dy))) } : call,
-  );
+  const kept = (dys: Tensors): Tensors => mapTensors(dys, (dy, name) => mapped(dy, (value, i) => value * keep(name, i, dy)));
+  const calls = asked.calls.map((call, at) => (at === index ? { ...call, gradOutputs: kept(call.gradOutputs) } : call));
   return answer({ ...asked, calls }, 'definition')[index]!.grads;
 }
 
@@ -81,8 +87,12 @@ function reductions(kind: 'weight' | 'bias'): Mistake[] {
     inParameters(kind, `d-${kind}-first-sample`, `with ${d} of the first sample alone`, (asked, index) =>
       masked(asked, index, (_, i, dy) => (i < dy.data.length / dy.shape[0]! ? 1 : 0)),
     ),
-    inParameters(kind, `d-${kind}-sign`, `with the other sign of ${d}`, (_, __, grads) => mapTensors(grads, (gradient) => mapped(gradient, (value) => -value))),
-    inParameters(kind, `d-${kind}-zero`, `with 0 for ${d}`, (_, __, grads) => mapTensors(grads, (gradient) => mapped(gradient, () => 0))),
+    inParameters(kind, `d-${kind}-sign`, `with the other sign of ${d}`, (_, __, grads) =>
+      mapTensors(grads, (gradient) => mapped(gradient, (value) => -value)),
+    ),
+    inParameters(kind, `d-${kind}-zero`, `with 0 for ${d}`, (_, __, grads) =>
+      mapTensors(grads, (gradient) => mapped(gradient, () => 0)),
+    ),
   ];
 }
 

@@ -44,10 +44,15 @@ export const moments: readonly Mistake[] = [
     view.given || view.divisor ? null : {},
   ),
   bothWays('sum-for-mean-of-squares', 'with the sum of squares for the variance', { divisor: () => 1 }, (view) => (view.given ? null : {})),
-  bothWays('sum-for-mean-of-squares-forward', 'with the sum of squares for the variance, and the backward of the mean', { naive: true, divisor: () => 1 }, (view) =>
-    view.given ? null : {},
+  bothWays(
+    'sum-for-mean-of-squares-forward',
+    'with the sum of squares for the variance, and the backward of the mean',
+    { naive: true, divisor: () => 1 },
+    (view) => (view.given ? null : {}),
   ),
-  bothWays('mean-not-subtracted', 'with the statistics about 0 in place of the mean', {}, (view) => (view.given || !view.centred ? null : { centred: false })),
+  bothWays('mean-not-subtracted', 'with the statistics about 0 in place of the mean', {}, (view) =>
+    view.given || !view.centred ? null : { centred: false },
+  ),
   bothWays('mean-subtracted', 'with the mean subtracted', {}, (view) => (view.centred ? null : { centred: true })),
   overLastAxis(),
 ];

@@ -6,9 +6,11 @@ import { epsilons, moments } from './forward.ts';
 import type { Mistake } from './mistake.ts';
 import { constants, roundings } from './numerics.ts';
 import { lengths, localResponse, simplex, spectra, threshold } from './particular.ts';
+import { replicas } from './replicas.ts';
 import { calls, states } from './state.ts';
 import { stepped } from './stepped.ts';
-import { actNorm, online, replicas, whitening } from './streams.ts';
+import { actNorm, online } from './streams.ts';
+import { whitening } from './whitening.ts';
 
 /** The mistakes that a failing answer is compared with. */
 export const mistakes: readonly Mistake[] = [

@@ -12,7 +12,7 @@ import { sum } from '../../autograd/sum.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import { unitOf } from '../tolerance.ts';
 import { type Mistake, replaced } from './mistake.ts';
-import { momentsOf, standardized } from './standardization.ts';
+import { channelOf, momentsOf, standardized } from './standardization.ts';
 import { viewed, type Viewed, viewOf } from './views.ts';
 
 /** The standardization from primitives, with the variance as a difference: each of its steps can be rounded. */
@@ -66,13 +66,12 @@ export const constants: readonly Mistake[] = [
         const view = viewOf(asked, right, index);
         if (!view || view.given) return null;
         const { variance } = momentsOf(view, () => 1);
-        const { inner, channel } = view.statistics;
-        const spoilt = (i: number): boolean => variance[Math.floor(i / inner) % channel] === 0;
+        const spoilt = (i: number): boolean => variance[channelOf(view.statistics, i)] === 0;
         const found = standardized(view);
         const spoil = (values: Float64Array): Float64Array => values.map((value, i) => (spoilt(i) ? NaN : value));
         const outputs = view.outputs(spoil(found.y));
-        const weight = spoil(standardized(view).y);
-        const dWeight = found.dWeight.map((value, a) => (weight.some((y, i) => Number.isNaN(y) && Math.floor(i / view.affine.inner) % view.affine.channel === a) ? NaN : value));
+        const reached = new Set(Array.from(found.dx.keys()).filter(spoilt).map((i) => channelOf(view.affine, i)));
+        const dWeight = found.dWeight.map((value, a) => (reached.has(a) ? NaN : value));
         return { outputs, grads: { ...call.grads, ...view.grads({ ...found, dx: spoil(found.dx), dWeight }) } };
       }),
   },

@@ -7,8 +7,17 @@ import { type Fits, mapped, type Mistake, of, replaced } from './mistake.ts';
 import { channelOf } from './standardization.ts';
 import { viewOf } from './views.ts';
 
+/** Input, output and their gradients. */
+interface At {
+  readonly x: Tensor;
+  readonly y: Tensor;
+  readonly dy: Tensor;
+  readonly right: Tensor;
+  readonly asked: Case;
+}
+
 /** A mistake in dx of a norm with one input and one output. */
-function inGradient(name: string, says: string, fits: Fits, input: string, dx: (at: { x: Tensor; y: Tensor; dy: Tensor; right: Tensor; asked: Case }) => Tensor): Mistake {
+function inGradient(name: string, says: string, fits: Fits, input: string, dx: (at: At) => Tensor): Mistake {
   return {
     name,
     says,
@@ -27,7 +36,7 @@ function inGradient(name: string, says: string, fits: Fits, input: string, dx: (
 const lrn = of('local-response');
 
 /** dy s^(-beta): the local response with its divisor held. Where x is 0 the right gradient is that already. */
-const held = ({ x, y, dy, right }: { x: Tensor; y: Tensor; dy: Tensor; right: Tensor }): Tensor =>
+const held = ({ x, y, dy, right }: Omit<At, 'asked'>): Tensor =>
   mapped(right, (value, i) => (x.data[i] === 0 ? value : (dy.data[i]! * y.data[i]!) / x.data[i]!));
 
 export const localResponse: readonly Mistake[] = [
@@ -136,11 +145,15 @@ function sigmaOf(x: Tensor, y: Tensor): number {
 }
 
 export const spectra: readonly Mistake[] = [
-  inGradient('sigma-term-missing', 'without the term of sigma in dWeight', spectral, 'weight', ({ x, y, dy }) => mapped(dy, (g) => g / sigmaOf(x, y))),
+  inGradient('sigma-term-missing', 'without the term of sigma in dWeight', spectral, 'weight', ({ x, y, dy }) =>
+    mapped(dy, (g) => g / sigmaOf(x, y)),
+  ),
   inGradient('sigma-term-doubled', 'with the term of sigma counted twice in dWeight', spectral, 'weight', ({ x, y, dy, right }) =>
     mapped(right, (value, i) => 2 * value - dy.data[i]! / sigmaOf(x, y)),
   ),
-  inGradient('sigma-not-divided', 'with dWeight not divided by sigma', spectral, 'weight', ({ x, y, right }) => mapped(right, (value) => value * sigmaOf(x, y))),
+  inGradient('sigma-not-divided', 'with dWeight not divided by sigma', spectral, 'weight', ({ x, y, right }) =>
+    mapped(right, (value) => value * sigmaOf(x, y)),
+  ),
 ];
 
 /** Weight norm that divides by the squared length. */

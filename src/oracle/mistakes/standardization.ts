@@ -88,7 +88,10 @@ export function channelOf({ channel, inner }: View, i: number): number {
 }
 
 /** Mean and variance of each channel of the statistics view. */
-export function momentsOf({ x, statistics, centred }: Standardization, divisor: (n: number) => number): { mean: Float64Array; variance: Float64Array } {
+export function momentsOf(
+  { x, statistics, centred }: Standardization,
+  divisor: (n: number) => number,
+): { mean: Float64Array; variance: Float64Array } {
   const n = statistics.outer * statistics.inner;
   const mean = new Float64Array(statistics.channel);
   const variance = new Float64Array(statistics.channel);

@@ -49,7 +49,8 @@ export const states: readonly Mistake[] = [
   inSteps('running-var-biased', 'with the biased variance in runningVar', both(unbiasedVariance, inMode('train')), ({ call, from, right }, asked) => {
     if (call.mode !== 'train' || !right.stateAfter.runningVar) return right;
     const n = countOf(asked, call);
-    return { ...right, stateAfter: movedTo(right.stateAfter, from.state, 'runningVar', weightOf(asked.config, right.stateAfter), (v) => (v * (n - 1)) / n) };
+    const momentum = weightOf(asked.config, right.stateAfter);
+    return { ...right, stateAfter: movedTo(right.stateAfter, from.state, 'runningVar', momentum, (v) => (v * (n - 1)) / n) };
   }),
   otherConfig('momentum-reversed', 'with the weights of old and new running values exchanged', (config) => {
     const reversed = Object.fromEntries(
@@ -65,10 +66,12 @@ export const states: readonly Mistake[] = [
     ...right,
     stateAfter: { ...right.stateAfter, ...from.state },
   })),
-  inSteps('running-var-not-moved', 'with a runningVar that does not move', both(inMode('train'), ({ state }) => Boolean(state.runningVar)), ({ from, right }) => ({
-    ...right,
-    stateAfter: { ...right.stateAfter, runningVar: from.state.runningVar! },
-  })),
+  inSteps(
+    'running-var-not-moved',
+    'with a runningVar that does not move',
+    both(inMode('train'), ({ state }) => Boolean(state.runningVar)),
+    ({ from, right }) => ({ ...right, stateAfter: { ...right.stateAfter, runningVar: from.state.runningVar! } }),
+  ),
   inSteps(
     'batches-not-counted',
     'with a numBatchesTracked that does not count',

@@ -8,7 +8,7 @@ import { Tensor } from '../../tensor/tensor.ts';
 import type { Answer } from '../answer.ts';
 import type { Case, CaseCall } from '../case.ts';
 import { conditionOf, styleOf } from './conditions.ts';
-import { before, shaped } from './mistake.ts';
+import { before, mapped, shaped } from './mistake.ts';
 import { type Standardization, type Standardized, standardized } from './standardization.ts';
 
 /** A call as a standardization. */
@@ -151,7 +151,8 @@ function sampleLike(at: At, affine: { readonly weight: Float64Array; readonly bi
   const view = { outer: 1, channel: samples * channels, inner };
   const { x, dy, outputs } = direct(at);
   const input = at.call.inputs.x!;
-  return { x, dy, outputs, grads: ({ dx }) => ({ x: shaped(dx, input) }), statistics: view, affine: view, ...affine, eps: epsOf(at), centred: true };
+  const grads: Viewed['grads'] = ({ dx }) => ({ x: shaped(dx, input) });
+  return { x, dy, outputs, grads, statistics: view, affine: view, ...affine, eps: epsOf(at), centred: true };
 }
 
 function conditionalBatch(at: At): Viewed | null {
@@ -163,7 +164,8 @@ function adaptive(at: At): Viewed | null {
   const { alpha = 1, unbiased = false } = at.config as { alpha?: number; unbiased?: boolean };
   const { samples, channels } = sizes(at.call.inputs.x!);
   const { std, mean } = styleOf(at.config, at.call.inputs);
-  const each = (values: Float64Array): Float64Array => Float64Array.from({ length: samples * channels }, (_, i) => alpha * values[i % values.length]!);
+  const each = (values: Float64Array): Float64Array =>
+    Float64Array.from({ length: samples * channels }, (_, i) => alpha * values[i % values.length]!);
   const own = sampleLike(at, { weight: each(std), bias: each(mean) });
   return own && { ...own, through: 1 - alpha, ...(unbiased && { divisor: (n: number) => n - 1 }) };
 }
@@ -189,7 +191,7 @@ function syncBatch(at: At): Viewed | null {
     return all;
   };
   const apart = (all: Float64Array, prefix: string): Tensors =>
-    Object.fromEntries(names.map((name, r) => [`${prefix}${r}`, shaped(Float64Array.from(call.inputs[name]!.data, (_, i) => all[place(r, i)]!), call.inputs[name]!)]));
+    Object.fromEntries(names.map((name, r) => [`${prefix}${r}`, mapped(call.inputs[name]!, (_, i) => all[place(r, i)]!)]));
   const view = { outer: 1, channel: channels, inner: total };
   return {
     x: gathered((r) => call.inputs[`x${r}`]),
