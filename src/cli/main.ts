@@ -11,6 +11,14 @@ interface Command {
 
 /** Loaded when called: a command does not pay for the others. */
 const commands: Readonly<Record<string, Command>> = {
+  check: {
+    summary: 'test an implementation in any language, and shrink what fails',
+    load: async () => (await import('./check.ts')).check,
+  },
+  replay: {
+    summary: 'ask an implementation a saved counterexample again',
+    load: async () => (await import('./replay.ts')).replay,
+  },
   answer: {
     summary: 'give the right outputs and gradients of cases, in JSON',
     load: async () => (await import('./answer.ts')).answer,

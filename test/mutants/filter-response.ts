@@ -5,9 +5,25 @@ const file = 'src/norms/filter-response.ts';
 const tests = ['norms/filter-response', 'norms/vectors', 'norms/fused'];
 const norm = 'filter-response';
 
+/** A case with ties at the threshold that no rounding breaks: an x of 0 in a fresh norm. Generated cases keep away from ties. */
+export const ties: readonly object[] = [
+  {
+    norm: 'filter-response',
+    config: { numFeatures: 2, eps: 0.125 },
+    params: { weight: { shape: [2], data: [0.5, -1] }, bias: { shape: [2], data: [0, 0] }, tau: { shape: [2], data: [0, 0] } },
+    calls: [
+      {
+        inputs: { x: { shape: [2, 2, 3], data: [0, 1, -2, 3, 0, 0, 0, -1, 0, 2, 1, 0] } },
+        gradOutputs: { y: { shape: [2, 2, 3], data: [1, 0.5, -1, 2, 0.25, 3, -2, 1.5, 1, 0.75, -0.5, 4] } },
+      },
+    ],
+  },
+];
+
 export const mutants: readonly Mutant[] = [
   {
     name: 'TLU: all of the gradient goes to tau',
+    mistake: 'also-to-tau',
     file,
     find: '        } else held += dy.data[i]!;',
     replace: '        }\n        held += dy.data[i]!;',
@@ -16,6 +32,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'TLU: y passes above tau in place of at and above',
+    mistake: 'tie-to-tau',
+    cases: ties,
     file,
     find: 'return y >= tau || y !== y;',
     replace: 'return y > tau || y !== y;',

@@ -46,6 +46,14 @@ interface BuildOptions {
   readonly logLevel: 'silent';
 }
 
+/** How a module is bundled. */
+interface BundleOptions {
+  readonly minify?: boolean;
+  readonly globalName?: string;
+  readonly ignoreAnnotations?: boolean;
+  readonly node?: boolean;
+}
+
 interface Esbuild {
   buildSync(options: BuildOptions): BuildResult;
   transformSync(code: string, options: { loader: 'ts'; target: 'es2022'; minifyWhitespace?: boolean }): { code: string };
@@ -54,10 +62,10 @@ interface Esbuild {
 /** The bundler that tsx brings along: no dependency of our own. */
 const esbuild = createRequire(createRequire(join(root, 'package.json')).resolve('tsx/package.json'))('esbuild') as Esbuild;
 
-/** Bundles a module whose imports are relative to the root. */
+/** Bundles a module whose imports are relative to the root; it may use Node when `node`. */
 export function bundle(
   contents: string,
-  { minify = true, globalName, ignoreAnnotations = false }: { minify?: boolean; globalName?: string; ignoreAnnotations?: boolean } = {},
+  { minify = true, globalName, ignoreAnnotations = false, node = false }: BundleOptions = {},
 ): string {
   const result = esbuild.buildSync({
     stdin: { contents, resolveDir: root, loader: 'ts' },
@@ -68,7 +76,7 @@ export function bundle(
     target: 'es2022',
     ...(globalName === undefined ? {} : { globalName }),
     ignoreAnnotations,
-    external: ['fast-check'],
+    external: node ? ['fast-check', 'node:*'] : ['fast-check'],
     logLevel: 'silent',
   });
   return result.outputFiles[0]!.text;
