@@ -220,11 +220,10 @@ function spread(
   saved: StandardizeSaved,
 ): FloatArray {
   const { mean, rstd, statistics, affine, own } = saved;
+  if (!own) return spreadGiven(dy, w, saved);
+  const { scaled, projected } = sums;
   const { length, together, staying } = runsOf(statistics, affine);
   const count = saved.count ?? statistics.outer * statistics.inner;
-  // given statistics do not move with x: their terms are 0, also where the sums are infinite
-  const scaled = own ? sums.scaled : new Float64Array(statistics.channel);
-  const projected = own ? sums.projected : scaled;
   const dx = dy instanceof Float64Array ? new Float64Array(dy.length) : new Float32Array(dy.length);
   for (let start = 0; start < dy.length; start += length) {
     const end = start + length;
@@ -245,6 +244,22 @@ function spread(
         dx[i] = rstd[k]! * (dy[i]! * w[j]! - scaled[k]! / count - (xHat * projected[k]!) / count);
       }
     }
+  }
+  return dx;
+}
+
+/** Given statistics do not move with x: `dx = rstd dy weight`, whatever x is. */
+function spreadGiven(dy: FloatArray, w: FloatArray, { rstd, statistics, affine }: StandardizeSaved): FloatArray {
+  const { length, together, staying } = runsOf(statistics, affine);
+  const dx = dy instanceof Float64Array ? new Float64Array(dy.length) : new Float32Array(dy.length);
+  for (let start = 0; start < dy.length; start += length) {
+    const end = start + length;
+    const s = Math.floor(start / statistics.inner) % statistics.channel;
+    const a = Math.floor(start / affine.inner) % affine.channel;
+    const r = rstd[s]!;
+    if (staying) for (let i = start, scale = r * w[a]!; i < end; i++) dx[i] = dy[i]! * scale;
+    else if (!together) for (let i = start, j = a; i < end; i++, j++) dx[i] = r * (dy[i]! * w[j]!);
+    else for (let i = start, k = s, j = a; i < end; i++, k++, j++) dx[i] = rstd[k]! * (dy[i]! * w[j]!);
   }
   return dx;
 }

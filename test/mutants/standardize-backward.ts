@@ -23,8 +23,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'both means are dropped, as if training were evaluation',
     file: 'src/norms/_standardize.ts',
-    find: 'const scaled = own ? sums.scaled : new',
-    replace: 'const scaled = !own ? sums.scaled : new',
+    find: 'if (!own) return spreadGiven(dy, w, saved);',
+    replace: 'if (own) return spreadGiven(dy, w, saved);',
     tests: ['norms/fused'],
     norm: 'batch,layer,group',
   },

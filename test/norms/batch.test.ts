@@ -206,4 +206,16 @@ test('the class holds what its options ask for', () => {
   assert.equal(toArray(norm.bias!.grad!), [2, 2]);
 });
 
+test('the gradient in evaluation is dy weight rstd, whatever x is', () => {
+  for (const shape of [[3, 2], [3, 2, 2]]) {
+    const x = ones(shape, { dtype: 'float64', requiresGrad: true });
+    x.data.set([NaN, Infinity, -Infinity]);
+    const weight = tensor([2, -3], { dtype: 'float64' });
+    const state = { ...batchNormState(2, { dtype: 'float64' }), runningVar: tensor([4, 9], { dtype: 'float64' }) };
+    backward(sum(batchNorm(x, weight, null, state, { training: false, eps: 0 })));
+    const inner = x.data.length / 6;
+    assert.equal(Array.from(x.grad!.data), Array.from(x.data, (_, i) => (Math.floor(i / inner) % 2 === 0 ? 1 : -1)));
+  }
+});
+
 test.run();
