@@ -17,10 +17,14 @@ export function started(command: readonly string[], limits: Partial<Limits> = {}
 
 /** The HarnessError that a promise ends with; anything else fails. */
 export async function failure(promise: Promise<unknown>): Promise<HarnessError> {
-  const outcome = await promise.then(
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise((resolve) => (timer = setTimeout(resolve, patience, new Error('expected a HarnessError, got nothing'))));
+  const settled = promise.then(
     (value) => new Error(`expected a HarnessError, got ${JSON.stringify(value)}`),
     (error: unknown) => error,
   );
+  const outcome = await Promise.race([settled, silence]);
+  clearTimeout(timer);
   if (outcome instanceof HarnessError) return outcome;
   throw outcome;
 }
