@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import { Harness, HarnessError } from '../../../src/cli/check/harness.ts';
-import { ended, failure, isAlive, patience, script, started } from './start-harness.ts';
+import { ended, failure, isAlive, patience, script, soon, started } from './start-harness.ts';
 
 const test = suite('a harness is started, restarted and stopped');
 const folder = mkdtempSync(join(tmpdir(), 'normgrad-harness-'));
@@ -120,7 +120,7 @@ test('a harness that ignores that it is to stop is killed, with its children', a
   const harness = await started(script('stubborn'), { grace: 100, kill: 100 });
   const { pid, child } = (await harness.run({})) as { pid: number; child: number };
   assert.ok(isAlive(pid) && isAlive(child));
-  await harness.stop();
+  await soon(harness.stop());
   assert.not(isAlive(pid));
   await ended(child);
 });

@@ -99,7 +99,7 @@ refused('lines without end that nobody asked for break the protocol', 'lines wit
 refused('blank lines without end break the protocol', 'blank lines without end', 'protocol', /got 1001 blank lines/, { timeout: 20_000 });
 refused('a line without end breaks the protocol at the limit', 'line without end', 'protocol', /a line of more than 1000000 bytes/, { limits: { line: 1e6 }, timeout: 20_000 });
 refused('closed input breaks the protocol at the next case', 'answers and closes stdin', 'protocol', /closed its standard input and still runs/, { later: true, limits: { drain: 300 } });
-refused('a child that holds the pipes does not hide the end of its parent', 'leaves a child and ends', 'died', /ended with exit code 5/, { later: true, limits: { drain: 300 } });
+refused('a child that holds the pipes does not hide the end of its parent', 'leaves a child and ends', 'died', /ended with exit code 5/, { later: true, timeout: Infinity, limits: { drain: 300 } });
 
 test('what comes out of the pipes shortly after the end of the process counts', async () => {
   const harness = await started(command, { drain: patience });

@@ -15,9 +15,18 @@ export function started(command: readonly string[], limits: Partial<Limits> = {}
   return Harness.start({ command, startTimeout, caseTimeout: patience, limits });
 }
 
+/** What comes of a promise, or an error when nothing does. */
+export async function soon<T>(promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing came within ${patience / 1000} s`)), patience);
+  });
+  return Promise.race([promise, silence]).finally(() => clearTimeout(timer));
+}
+
 /** The HarnessError that a promise ends with; anything else fails. */
 export async function failure(promise: Promise<unknown>): Promise<HarnessError> {
-  const outcome = await promise.then(
+  const outcome = await soon(promise).then(
     (value) => new Error(`expected a HarnessError, got ${JSON.stringify(value)}`),
     (error: unknown) => error,
   );

@@ -62,11 +62,11 @@ const behaviours = {
     const more = () => process.stdout.write('\n'.repeat(4096), more);
     more();
   },
+  // it goes on serving meanwhile
   'stderr without end': (message) => {
-    process.stderr.write('y'.repeat(65536));
-    good(message);
-    const more = () => process.stderr.write('y'.repeat(65536), more);
+    const more = () => process.stderr.write('y'.repeat(65536), () => setImmediate(more));
     more();
+    good(message);
   },
   'answers and closes stdin': (message) => {
     closeInput();
@@ -80,7 +80,7 @@ const behaviours = {
     process.stdout.write(`${JSON.stringify({ ...rightAnswer(message), child })}\n`, () => process.exit(5));
   },
   'lets a child answer and ends': (message) => {
-    const code = `process.on('disconnect', () => console.log(process.argv[1])); process.send('ready')`;
+    const code = `process.on('disconnect', () => setTimeout(() => console.log(process.argv[1]), 200)); process.send('ready')`;
     const child = spawn(process.execPath, ['-e', code, right(message)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     child.once('message', () => process.exit(0));
   },
