@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts';
 
 const outside = ['cli/check/check'];
+const runs = ['cli/check/runs'];
 const lost = ['cli/check/lost'];
 const shrink = ['cli/check/shrink'];
 const shown = ['cli/check/shown'];
@@ -92,28 +93,28 @@ export const mutants: readonly Mutant[] = [
     file: 'src/cli/check/norm-run.ts',
     find: 'caseAt(entry, index, { seed, runs',
     replace: 'caseAt(entry, index, { seed: seed && 1, runs',
-    tests: outside,
+    tests: runs,
   },
   {
     name: 'check: the phases do not reach the cases',
     file: 'src/cli/check/norm-run.ts',
     find: '...(phases && { phases })',
     replace: '',
-    tests: outside,
+    tests: runs,
   },
   {
     name: 'check: every shard runs the whole',
     file: 'src/cli/check/norm-run.ts',
     find: 'indicesOf(options.shard, runs)',
     replace: 'indicesOf({ at: 1, of: 1 }, runs)',
-    tests: outside,
+    tests: runs,
   },
   {
     name: 'check: --only does not reach the judge',
     file: 'src/cli/check/trial.ts',
     find: '...(only && { only })',
     replace: '',
-    tests: outside,
+    tests: runs,
   },
   {
     name: 'check: what is untested is forgotten',

@@ -19,6 +19,7 @@ export interface Record {
   readonly norm: string;
   readonly dtype: string;
   readonly index: number;
+  readonly phase: string;
   readonly repeated: boolean | null;
   readonly kinds: string[] | { [kind: string]: number };
   readonly cases: number;
