@@ -137,6 +137,15 @@ export const mutants: readonly Mutant[] = [
     norm: 'batch',
   },
   {
+    name: 'mistake: batch norm does not keep the count of its batches',
+    mistake: 'batches-not-counted',
+    file: batch,
+    find: '  updateRunning(state, mean, unbiased(variance, count), weight);',
+    replace: '  state.numBatchesTracked.data[0]! -= 1;\n  updateRunning(state, mean, unbiased(variance, count), weight);',
+    tests,
+    norm: 'batch',
+  },
+  {
     name: 'mistake: a constant slice of layer norm gives NaN',
     mistake: 'nan-on-a-constant',
     file: 'src/norms/_moments.ts',
