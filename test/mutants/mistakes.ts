@@ -137,6 +137,15 @@ export const mutants: readonly Mutant[] = [
     norm: 'batch',
   },
   {
+    name: 'mistake: batch norm does not keep the count of its batches',
+    mistake: 'batches-not-counted',
+    file: batch,
+    find: '  updateRunning(state, mean, unbiased(variance, count), weight);',
+    replace: '  state.numBatchesTracked.data[0]! -= 1;\n  updateRunning(state, mean, unbiased(variance, count), weight);',
+    tests,
+    norm: 'batch',
+  },
+  {
     name: 'mistake: a constant slice of layer norm gives NaN',
     mistake: 'nan-on-a-constant',
     file: 'src/norms/_moments.ts',
@@ -183,14 +192,12 @@ function rightly({ entry, config, params, state, calls }: Case, form: Form = 'fu
     replace: `      grads: Object.fromEntries(grads.map((gradient, i) => {
         const name = wanted[i]!;
         if (!params[name]) return [name, gradient];
-        const kept = (running as Record<string, unknown>);
-        const all = ((kept as { sums?: Record<string, Tensor> }).sums ??= Object.defineProperty(kept, 'sums', { value: {}, enumerable: false }) && (kept as { sums: Record<string, Tensor> }).sums);
         const sum = copy(gradient);
-        const old = all[name];
-        if (old) for (let k = 0; k < sum.data.length; k++) sum.data[k]! += old.data[k]!;
-        all[name] = sum;
+        for (let k = 0; k < sum.data.length; k++) sum.data[k]! += sums[name]?.data[k] ?? 0;
+        sums[name] = sum;
         return [name, sum];
       })),`,
+    also: [{ find: '  const running = leaves(state, false);', replace: '  const running = leaves(state, false);\n  const sums: Record<string, Tensor> = {};' }],
     tests: ['norms/vectors'],
     norm: 'batch',
   },
@@ -201,7 +208,7 @@ function rightly({ entry, config, params, state, calls }: Case, form: Form = 'fu
     find: 'into.set(edge, merge(into.get(edge), gradient, createGraph));',
     replace: 'into.set(edge, gradient);',
     tests: ['autograd/backward'],
-    norm: 'virtual-batch',
+    norm: 'sync-batch',
   },
   // which elements belong together
   {
@@ -210,15 +217,21 @@ function rightly({ entry, config, params, state, calls }: Case, form: Form = 'fu
     file: 'src/norms/group.ts',
     find: "  const { numGroups, length, eps } = check('groupNorm', x, weight, bias, options);",
     replace: `  const { numGroups, length, eps } = check('groupNorm', x, weight, bias, options);
-  const all = x.shape[1]!;
-  const [n, inner] = [x.shape[0]!, spatialSize(x)];
-  if (numGroups > 1) {
-    const grouped = reshape(x, [n, all / numGroups, numGroups, inner]);
-    const axis = [1, 3];
-    const centred = sub(grouped, mean(grouped, { axis, keepDims: true }));
-    const xHat = reshape(mul(centred, rsqrt(add(mean(square(centred), { axis, keepDims: true }), eps))), x.shape);
-    return scaleAndShift(xHat, perChannel(weight, x.shape.length), perChannel(bias, x.shape.length));
-  }`,
+  if (numGroups > 1) return interleaved(x, weight, bias, numGroups, eps);`,
+    also: [
+      {
+        find: 'const groupNormOp: Op<',
+        replace: `function interleaved(x: Tensor, weight: Tensor | null, bias: Tensor | null, groups: number, eps: number): Tensor {
+  const grouped = reshape(x, [x.shape[0]!, x.shape[1]! / groups, groups, spatialSize(x)]);
+  const over = { axis: [1, 3], keepDims: true };
+  const centred = sub(grouped, mean(grouped, over));
+  const xHat = reshape(mul(centred, rsqrt(add(mean(square(centred), over), eps))), x.shape);
+  return scaleAndShift(xHat, perChannel(weight, x.shape.length), perChannel(bias, x.shape.length));
+}
+
+const groupNormOp: Op<`,
+      },
+    ],
     tests,
     norm: 'group',
   },

@@ -148,7 +148,6 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rms: dWeight is taken of x',
-    mistake: 'd-weight-from-centred-x',
     file: 'src/norms/rms.ts',
     find: 'const g = dy.data[i]! * (x.data[i]! * r);',
     replace: 'const g = dy.data[i]! * x.data[i]!;',

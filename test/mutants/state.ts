@@ -38,7 +38,6 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'batch: the counter does not count',
-    mistake: 'batches-not-counted',
     file: 'src/norms/batch.ts',
     find: 'state.numBatchesTracked.data[0]! += 1;',
     replace: 'state.numBatchesTracked.data[0]! += 0;',

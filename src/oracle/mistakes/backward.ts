@@ -122,9 +122,9 @@ export const weights: readonly Mistake[] = [
     weightGx: one,
     weightAfter: own,
   }),
-  backward('weight-missing-inside-means', 'without the weight inside the means of dx', { weightG: one, weightGx: one }),
   backward('weight-missing-in-mean-g', 'without the weight inside mean(dy)', { weightG: one }),
   backward('weight-missing-in-mean-gx', 'without the weight inside mean(dy xHat)', { weightGx: one }),
+  backward('weight-missing-inside-means', 'without the weight inside the means of dx', { weightG: one, weightGx: one }),
 ];
 
 /** dWeight and dBias, computed from a dy that has been written over. */

@@ -14,6 +14,8 @@ import { whitening } from './whitening.ts';
 
 /** The mistakes that a failing answer is compared with. */
 export const mistakes: readonly Mistake[] = [
+  // without eps a constant gives NaN too, and much besides
+  ...constants,
   ...inputGradients,
   ...terms,
   ...deviations,
@@ -38,7 +40,6 @@ export const mistakes: readonly Mistake[] = [
   ...online,
   ...states,
   ...calls,
-  ...constants,
   ...stepped,
   ...roundings,
 ];

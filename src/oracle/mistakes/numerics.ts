@@ -12,23 +12,25 @@ import { sum } from '../../autograd/sum.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import { unitOf } from '../tolerance.ts';
 import { type Mistake, replaced } from './mistake.ts';
-import { channelOf, momentsOf, standardized } from './standardization.ts';
+import { channelOf, momentsOf, type Standardized, standardized } from './standardization.ts';
 import { viewed, type Viewed, viewOf } from './views.ts';
 
 /** The standardization from primitives, with the variance as a difference: each of its steps can be rounded. */
-function byDifference(view: Viewed): { y: Float64Array; dx: Float64Array } {
-  const { statistics: s, affine: a, weight, bias, eps } = view;
+function byDifference(view: Viewed): Standardized {
+  const { statistics: s, affine: a, eps } = view;
   const data = new Tensor(view.x.slice(), [view.x.length], true);
+  const vector = (values: Float64Array | null, otherwise: number): Tensor =>
+    new Tensor(values?.slice() ?? new Float64Array(a.channel).fill(otherwise), [1, a.channel, 1], true);
+  const [weight, bias] = [vector(view.weight, 1), vector(view.bias, 0)];
   const x = reshape(data, [s.outer, s.channel, s.inner]);
-  const axis = [0, 2];
-  const mu = mean(x, { axis, keepDims: true });
-  const variance = maximum(sub(mean(square(x), { axis, keepDims: true }), square(mu)), 0);
+  const over = { axis: [0, 2], keepDims: true };
+  const mu = mean(x, over);
+  const variance = maximum(sub(mean(square(x), over), square(mu)), 0);
   const xHat = reshape(mul(sub(x, mu), rsqrt(add(variance, eps))), [a.outer, a.channel, a.inner]);
-  const vector = (values: Float64Array): Tensor => new Tensor(values.slice(), [1, a.channel, 1]);
-  const scaled = weight ? mul(xHat, vector(weight)) : xHat;
-  const y = bias ? add(scaled, vector(bias)) : scaled;
-  const [dx] = grad([sum(mul(reshape(y, [view.x.length]), new Tensor(view.dy.slice(), [view.dy.length])))], [data]);
-  return { y: Float64Array.from(y.data), dx: Float64Array.from(dx!.data) };
+  const y = reshape(add(mul(xHat, weight), bias), [view.x.length]);
+  const dy = new Tensor(view.dy.slice(), [view.dy.length]);
+  const found = grad([sum(mul(y, dy))], [data, weight, bias]).map((gradient) => Float64Array.from(gradient!.data));
+  return { y: Float64Array.from(y.data), dx: found[0]!, dWeight: found[1]!, dBias: found[2]! };
 }
 
 export const roundings: readonly Mistake[] = [
@@ -41,9 +43,8 @@ export const roundings: readonly Mistake[] = [
       replaced(right, (_, index) => {
         const view = viewOf(asked, right, index);
         if (!view || view.given || !view.centred || view.outside || view.divisor || view.through) return null;
-        const { y, dx } = byDifference(view);
-        const found = standardized(view);
-        return { outputs: view.outputs(y), grads: view.grads({ ...found, dx }) };
+        const found = byDifference(view);
+        return { outputs: view.outputs(found.y), grads: view.grads(found) };
       }),
   },
   {

@@ -1,5 +1,6 @@
 /** Mistakes of single norms: local response, filter response, sparsemax, spectral, weight norm. */
-import type { Tensors } from '../../norms/catalog/entry.ts';
+import type { View } from '../../norms/_moments.ts';
+import { normsOf, slicesAlong } from '../../norms/_slices.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import { type Answer, answer } from '../answer.ts';
 import type { Case } from '../case.ts';
@@ -156,36 +157,46 @@ export const spectra: readonly Mistake[] = [
   ),
 ];
 
-/** Weight norm that divides by the squared length. */
-function squaredLength(name: string, says: string, differentiated: boolean): Mistake {
-  return {
-    name,
-    says,
-    fits: of('weight'),
-    answer: (asked, right) =>
-      replaced(right, (call, index): Partial<Answer> | null => {
-        const view = viewOf(asked, right, index);
-        if (!view) return null;
-        const { statistics } = view;
-        const squares = new Float64Array(statistics.channel);
-        view.x.forEach((v, i) => (squares[channelOf(statistics, i)]! += v * v));
-        const length = (i: number): number => Math.sqrt(squares[channelOf(statistics, i)]!);
-        const outputs = view.outputs(Float64Array.from(call.outputs.weight!.data, (value, i) => value / length(i)));
-        if (!differentiated) return { outputs };
-        const sums = new Float64Array(statistics.channel);
-        view.x.forEach((v, i) => (sums[channelOf(statistics, i)]! += v * view.dy[i]!));
-        const dx = view.x.map((v, i) => {
-          const s = channelOf(statistics, i);
-          return (view.weight![s]! / squares[s]!) * (view.dy[i]! - (2 * v * sums[s]!) / squares[s]!);
-        });
-        const dBias = new Float64Array(statistics.channel);
-        const grads: Tensors = view.grads({ dx, dWeight: sums.map((p, s) => p / squares[s]!), dBias });
-        return { outputs, grads };
-      }),
-  };
+/** The least divisor of weight norm, and the length of each slice. */
+function lengthsOf({ config, calls }: Case): { view: View; length: (i: number) => number } {
+  const { dim = 0, eps = 1e-12 } = config as { dim?: number | null; eps?: number };
+  const v = calls[0]!.inputs.weightV!;
+  const { view } = slicesAlong('weightNorm', v.shape, dim);
+  const norms = normsOf(v.data, view);
+  return { view, length: (i) => Math.max(eps, norms[channelOf(view, i)]!) };
 }
 
-export const lengths: readonly Mistake[] = [
-  squaredLength('squared-length', 'with the squared length in the divisor of the result', false),
-  squaredLength('squared-length-differentiated', 'with the squared length in the divisor, and its derivative', true),
-];
+/** Weight norm whose result is divided by the length once more. */
+const squaredLength: Mistake = {
+  name: 'squared-length',
+  says: 'with the squared length in the divisor of the result',
+  fits: of('weight'),
+  answer(asked, right) {
+    const { length } = lengthsOf(asked);
+    return replaced(right, ({ outputs: { weight } }) =>
+      weight ? { outputs: { weight: mapped(weight, (w, i) => w / length(i)) } } : null);
+  },
+};
+
+/** The same with its derivative; where no floor holds. */
+const squaredLengthDifferentiated: Mistake = {
+  name: 'squared-length-differentiated',
+  says: 'with the squared length in the divisor, and its derivative',
+  fits: of('weight'),
+  answer: (asked, right) =>
+    replaced(squaredLength.answer(asked, right, []), ({ outputs }, index) => {
+      const view = viewOf(asked, right, index);
+      if (!view) return null;
+      const { statistics } = view;
+      const { length } = lengthsOf(asked);
+      const sums = new Float64Array(statistics.channel);
+      view.x.forEach((v, i) => (sums[channelOf(statistics, i)]! += (v * view.dy[i]!) / length(i) ** 2));
+      const dx = view.x.map((v, i) => {
+        const s = channelOf(statistics, i);
+        return (view.weight![s]! * (view.dy[i]! - 2 * v * sums[s]!)) / length(i) ** 2;
+      });
+      return { outputs, grads: view.grads({ dx, dWeight: sums, dBias: sums }) };
+    }),
+};
+
+export const lengths: readonly Mistake[] = [squaredLength, squaredLengthDifferentiated];

@@ -52,6 +52,8 @@ export const states: readonly Mistake[] = [
     const momentum = weightOf(asked.config, right.stateAfter);
     return { ...right, stateAfter: movedTo(right.stateAfter, from.state, 'runningVar', momentum, (v) => (v * (n - 1)) / n) };
   }),
+  // before the next one: for a first batch they are the same
+  otherConfig('momentum-zero-is-none', 'with a momentum of 0 taken for none', ({ momentum }) => (momentum === 0 ? { momentum: null } : null)),
   otherConfig('momentum-reversed', 'with the weights of old and new running values exchanged', (config) => {
     const reversed = Object.fromEntries(
       ['momentum', 'movingSpeed', 'alphaFwd'].flatMap((name) => (typeof config[name] === 'number' ? [[name, 1 - config[name]]] : [])),
@@ -61,7 +63,6 @@ export const states: readonly Mistake[] = [
   otherConfig('momentum-ignored', 'with a momentum of 0.1, whatever is asked for', ({ momentum }) =>
     momentum === undefined || momentum === 0.1 ? null : { momentum: 0.1 },
   ),
-  otherConfig('momentum-zero-is-none', 'with a momentum of 0 taken for none', ({ momentum }) => (momentum === 0 ? { momentum: null } : null)),
   inSteps('state-not-moved', 'with a state that does not move', inMode('train'), ({ from, right }) => ({
     ...right,
     stateAfter: { ...right.stateAfter, ...from.state },
