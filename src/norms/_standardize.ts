@@ -224,7 +224,7 @@ function spread(
   const { scaled, projected } = sums;
   const { length, together, staying } = runsOf(statistics, affine);
   const count = saved.count ?? statistics.outer * statistics.inner;
-  const dx = dy instanceof Float64Array ? new Float64Array(dy.length) : new Float32Array(dy.length);
+  const dx = emptyLike(dy);
   for (let start = 0; start < dy.length; start += length) {
     const end = start + length;
     const s = Math.floor(start / statistics.inner) % statistics.channel;
@@ -251,7 +251,7 @@ function spread(
 /** Given statistics do not move with x: `dx = rstd dy weight`, whatever x is. */
 function spreadGiven(dy: FloatArray, w: FloatArray, { rstd, statistics, affine }: StandardizeSaved): FloatArray {
   const { length, together, staying } = runsOf(statistics, affine);
-  const dx = dy instanceof Float64Array ? new Float64Array(dy.length) : new Float32Array(dy.length);
+  const dx = emptyLike(dy);
   for (let start = 0; start < dy.length; start += length) {
     const end = start + length;
     const s = Math.floor(start / statistics.inner) % statistics.channel;
@@ -262,6 +262,10 @@ function spreadGiven(dy: FloatArray, w: FloatArray, { rstd, statistics, affine }
     else for (let i = start, k = s, j = a; i < end; i++, k++, j++) dx[i] = rstd[k]! * (dy[i]! * w[j]!);
   }
   return dx;
+}
+
+function emptyLike(values: FloatArray): FloatArray {
+  return values instanceof Float64Array ? new Float64Array(values.length) : new Float32Array(values.length);
 }
 
 interface Runs {

@@ -279,8 +279,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the gradient goes into the cotangent',
     file: 'src/norms/_standardize.ts',
-    find: 'const dx = dy instanceof Float64Array ? new Float64Array(dy.length) : new Float32Array(dy.length);',
-    replace: 'const dx = dy;',
+    find: 'statistics.inner;\n  const dx = emptyLike(dy);',
+    replace: 'statistics.inner;\n  const dx = dy;',
     tests: ['norms/fused'],
     norm: 'batch,layer,group',
   },
