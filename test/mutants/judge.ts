@@ -78,14 +78,4 @@ export const mutants: readonly Mutant[] = [
     ['a flag is told twice', '[...new Set([...(phase', '[...([...(phase'],
     ['the case is not one line', 'JSON.stringify(shrunk)', 'JSON.stringify(shrunk, null, 1)'],
   ]),
-  ...of('summary', ['summary'], [
-    ['an untested part counts twice in a case', "new Set(untested.map((what) => what.split(' ')[0]!))", "untested.map((what) => what.split(' ')[0]!)"],
-    ['the ratio is the last', 'this.ratio = Math.max(this.ratio, ratio);', 'this.ratio = ratio;'],
-    ['a norm without a case has a ratio', "passed + failed === 0 ? '-'", "passed + failed < 0 ? '-'"],
-  ]),
-  ...of('records', ['records'], [
-    ['numbers that JSON does not have are null', 'typeof value === \'number\' && (!Number', 'typeof value === \'none\' && (!Number'],
-    ['the negative zero loses its sign', "(!Number.isFinite(value) || Object.is(value, -0))", '!Number.isFinite(value)'],
-    ['the record of a case does not say what it is', "line({ record: 'case', norm", "line({ norm"],
-  ]),
 ];

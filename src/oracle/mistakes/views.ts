@@ -44,7 +44,9 @@ const builders: Readonly<Record<string, (at: At) => Viewed | null>> = {
 };
 
 /** Norms that are a standardization over a view. */
-export const viewed: readonly string[] = Object.keys(builders);
+export function isViewed(slug: string): boolean {
+  return Object.prototype.hasOwnProperty.call(builders, slug);
+}
 
 /** Call `index` of a case as a standardization; null when it is none. */
 export function viewOf(asked: Case, right: readonly Answer[], index: number): Viewed | null {
