@@ -15,6 +15,14 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'give the right outputs and gradients of cases, in JSON',
     load: async () => (await import('./answer.ts')).answer,
   },
+  check: {
+    summary: 'test an implementation in any language, and shrink what fails',
+    load: async () => (await import('./check.ts')).check,
+  },
+  replay: {
+    summary: 'ask an implementation a saved counterexample again',
+    load: async () => (await import('./replay.ts')).replay,
+  },
   train: {
     summary: 'train a small classifier with and without normalization, and compare',
     load: async () => (await import('./train.ts')).train,

@@ -2,6 +2,7 @@
 import type { DType } from '../tensor/dtype.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { showPair } from './show-number.ts';
 import { ratioOf } from './tolerance.ts';
 
 /** The worst element of a failing tensor. */
@@ -86,6 +87,7 @@ export function placeOf({ call, part, name, index }: Finding): string {
 
 /** A finding in a few words. */
 export function showFinding(finding: Finding): string {
-  const { got, want, note } = finding;
-  return note !== undefined ? `${placeOf(finding)} is ${note}` : `${placeOf(finding)}: got ${got}, want ${want}`;
+  if (finding.note !== undefined) return `${placeOf(finding)} is ${finding.note}`;
+  const [got, want] = showPair(finding.got, finding.want);
+  return `${placeOf(finding)}: got ${got}, want ${want}`;
 }

@@ -55,7 +55,7 @@ export function given(args: readonly string[], valued: readonly string[], flags:
   };
   try {
     const { values, positionals } = parseArgs({ args: [...own], options, allowPositionals: true });
-    const found = Object.entries(values);
+    const found: [string, unknown][] = Object.entries(values);
     return {
       positionals,
       values: Object.fromEntries(found.filter((entry): entry is [string, string] => typeof entry[1] === 'string')),
@@ -76,7 +76,7 @@ export function driveOptions({ values, command }: Given): DriveOptions {
   return {
     command,
     profile: choice('profile', values.profile ?? 'standard', Object.keys(profiles) as Profile[]),
-    only: values.only === undefined ? null : choice('only', values.only, ['forward', 'backward']),
+    only: values.only === undefined ? null : choice('only', values.only, ['forward', 'backward'] as const),
     timeout: milliseconds('timeout', values.timeout, seconds.timeout),
     startTimeout: milliseconds('start-timeout', values['start-timeout'], seconds.startTimeout),
   };

@@ -4,6 +4,7 @@ import type { DType } from '../../tensor/dtype.ts';
 import type { DriveOptions } from './command-line.ts';
 import type { Failing, Failure } from './failure.ts';
 import { shownError, shownRatio } from './numbers.ts';
+import { ownWords } from './start-failure.ts';
 import { paragraph, quotedForShell } from './text.ts';
 import type { Trial } from './trial.ts';
 
@@ -12,9 +13,6 @@ export interface ReportOptions extends DriveOptions {
   readonly factor: number;
   readonly columns: number;
 }
-
-/** Lines of a harness's own words that are shown. */
-const OWN_LINES = 12;
 
 /** The report of a failure; `title` says which case it is. It ends with a line break. */
 export function failureReport(title: string, failure: Failure, options: ReportOptions): string {
@@ -44,14 +42,12 @@ function headline({ lost, reply, verdict }: Trial): string {
 
 function details({ question, trial }: Failing, { factor }: ReportOptions, fit: (text: string, indent?: number) => string): string[] {
   const { lost, reply, verdict } = trial;
-  if (lost) return own(lost.stderr);
-  if (reply?.kind === 'errored') return own(reply.traceback ?? '');
+  if (lost) return ownWords(lost.stderr);
+  if (reply?.kind === 'errored') return ownWords(reply.traceback ?? '');
   const [first, ...others] = verdict!.findings;
   if (!first) return [];
   return [
-    ...(Number.isNaN(first.ratio) || first.index.length === 0 && Number.isNaN(first.got) && first.ratio === Infinity && first.note !== undefined
-      ? []
-      : [fit(numbersOf(first, question.dtype, factor))]),
+    ...(first.note === undefined ? [fit(numbersOf(first, question.dtype, factor))] : []),
     ...others.map((finding) => fit(`also ${placeOf(finding)}: ${aside(finding, question.dtype, factor)}`)),
   ];
 }
@@ -77,12 +73,6 @@ function placeOf({ call, part, name, index }: Finding): string {
 /** As many digits as the dtype holds, so that a float32 is not shown with the digits of a double. */
 function element(value: number, dtype: DType): string {
   return dtype === 'float64' || !Number.isFinite(value) ? String(value) : String(Number(value.toPrecision(9)));
-}
-
-function own(text: string): string[] {
-  const lines = text.trimEnd().split('\n');
-  if (lines[0] === '' && lines.length === 1) return [];
-  return lines.slice(-OWN_LINES).map((line) => `    | ${line}`);
 }
 
 function shrinkLine({ steps, runs, spent }: NonNullable<Failure['shrunk']>, smaller: boolean): string {
