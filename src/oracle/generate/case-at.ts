@@ -2,11 +2,15 @@
 import type { Entry } from '../../norms/catalog/entry.ts';
 import { Random } from '../../tensor/random.ts';
 import { chooserFrom } from './chooser.ts';
+import { constant } from './constant.ts';
+import { invalid } from './invalid.ts';
 import type { Maker } from './made.ts';
+import { nonFinite } from './non-finite.ts';
 import { offset } from './offset.ts';
 import { OracleCase } from './oracle-case.ts';
 import { type Phase, phaseAt } from './phases.ts';
 import { regular } from './regular.ts';
+import { single } from './single.ts';
 
 /** The run that a case is of. */
 export interface CaseOptions {
@@ -17,7 +21,7 @@ export interface CaseOptions {
   readonly phases?: readonly Phase[];
 }
 
-const makers: Readonly<Record<Phase, Maker>> = { regular, single: regular, constant: regular, offset, 'non-finite': regular, invalid: regular };
+const makers: Readonly<Record<Phase, Maker>> = { regular, single, constant, offset, 'non-finite': nonFinite, invalid };
 
 /**
  * The case at a place of a run. It depends on the entry, the place and the run alone: whoever asks for every n-th place

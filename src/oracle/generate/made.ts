@@ -8,6 +8,8 @@ export interface Made {
   readonly found: NormCase;
   /** Whether a smaller case still belongs to the phase, and may be judged. */
   readonly keeps: (found: NormCase) => boolean;
+  /** Brings a smaller case back into the phase. */
+  readonly mend?: (found: NormCase) => NormCase;
   /** What is special about the case, in words. */
   readonly says: (found: NormCase) => readonly string[];
   /** Makes the case invalid; null when it does not apply to it. */

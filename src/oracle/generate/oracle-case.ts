@@ -42,8 +42,12 @@ export class OracleCase {
 
   /** The cases of the same phase that are one step smaller, the most promising first. */
   *smaller(): IterableIterator<OracleCase> {
-    for (const found of smallerNormCases(this.#made.found)) {
-      if (this.#made.keeps(found)) yield new OracleCase(this.entry, this.index, this.phase, { ...this.#made, found });
+    const { found: before, mend, keeps } = this.#made;
+    for (const candidate of smallerNormCases(before)) {
+      const found = mend?.(candidate) ?? candidate;
+      // mending may undo the step, and shrinking would not end
+      if (mend && String(found) === String(before)) continue;
+      if (keeps(found)) yield new OracleCase(this.entry, this.index, this.phase, { ...this.#made, found });
     }
   }
 

@@ -1,5 +1,5 @@
 /** Whether a case may be judged: the norm takes it, and is not so near to a kink that right implementations may differ. */
-import type { Tensors } from '../../norms/catalog/entry.ts';
+import type { Form, Tensors } from '../../norms/catalog/entry.ts';
 import { answer } from '../answer.ts';
 import type { Case } from '../case.ts';
 import type { NormCase } from './norm-case.ts';
@@ -10,9 +10,9 @@ export function isAnswered(found: NormCase): boolean {
 }
 
 /** What is thrown at a case; null when it is answered. */
-export function refusal(asked: Case): Error | null {
+export function refusal(asked: Case, form: Form = 'definition'): Error | null {
   try {
-    answer(asked, 'definition');
+    answer(asked, form);
     return null;
   } catch (error) {
     return error as Error;
