@@ -149,7 +149,7 @@ def differentiated(name, norm):
                 weights = [torch.tensor(call.gradOutputs[name], dtype=kind) for name in outputs]
                 found = torch.autograd.grad(list(outputs.values()), list(given.values()), weights, allow_unused=True)
                 grads = {name: torch.zeros_like(given[name]) if g is None else g for name, g in zip(given, found)}
-        except (RuntimeError, ValueError, IndexError) as error:  # PyTorch's way to refuse shapes and options
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:  # PyTorch's way to refuse shapes and options
             raise Rejected(str(error).split("\n")[0])
         state.update({name: np.array(tensor) for name, tensor in running.items()})
         return {"outputs": detached(outputs), "grads": detached(grads), "stateAfter": dict(state)}

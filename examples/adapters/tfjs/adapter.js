@@ -2,15 +2,16 @@
  * The normalizations of TensorFlow.js, with its own gradients, against the oracle. Conventions are translated, numbers
  * are not touched: channels go to the end and back, and Keras' momentum weighs the old value.
  *
- * With --affine every layer has scale and offset, ones and zeros where the case has none: without one of the two the
- * layers of 4.22.0 throw, and nothing behind that is tested.
+ * With --corrected the adapter goes around what is known to differ, to show what lies behind it: every layer has scale
+ * and offset, ones and zeros where the case has none, because without one of the two the layers of 4.22.0 throw; and the
+ * running variance moves towards the unbiased one, as in PyTorch and the paper, where the library takes the biased one.
  */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { Rejected, Skipped, serve } from '../javascript/protocol.js';
 
-const affine = process.argv.includes('--affine');
+const corrected = process.argv.includes('--corrected');
 
 /** A layer with the case's parameters for its own. */
 function built(layer, shape, values) {
@@ -27,7 +28,7 @@ function layer({ config }, { mode }, { x, weight: gamma, bias: beta }) {
   const ends = x.shape.slice(x.rank - normalizedShape.length);
   if (String(ends) !== String(normalizedShape)) throw new Rejected(`[${x.shape}] does not end in [${normalizedShape}]`);
   const axis = normalizedShape.map((_, i) => i - normalizedShape.length);
-  const norm = layers.layers.layerNormalization({ axis, epsilon, scale: affine || !!gamma, center: affine || !!beta });
+  const norm = layers.layers.layerNormalization({ axis, epsilon, scale: corrected || !!gamma, center: corrected || !!beta });
   const own = built(norm, x.shape, { gamma, beta });
   return { asked: { x, ...given(own, { gamma, beta }) }, run: () => ({ y: norm.apply(x, { training: mode === 'train' }) }) };
 }
@@ -39,8 +40,10 @@ function batch({ config }, { mode }, { x, weight: gamma, bias: beta }, state) {
   // at another axis than the last the gradient of the library throws
   const last = [0, ...x.shape.slice(2).map((_, i) => i + 2), 1];
   const back = x.shape.map((_, i) => last.indexOf(i));
-  const norm = layers.layers.batchNormalization({ axis: -1, epsilon, momentum: 1 - momentum, scale: affine || !!gamma, center: affine || !!beta });
+  const norm = layers.layers.batchNormalization({ axis: -1, epsilon, momentum: 1 - momentum, scale: corrected || !!gamma, center: corrected || !!beta });
   const { runningMean: moving_mean, runningVar: moving_variance } = state;
+  const others = x.size / x.shape[1] - 1;
+  const unbiased = (moved, before) => tf.add(moved, tf.div(tf.sub(moved, tf.mul(before, 1 - momentum)), others));
   const own = built(norm, last.map((axis) => x.shape[axis]), { gamma, beta, moving_mean, moving_variance });
   return {
     asked: { x, ...given(own, { gamma, beta }) },
@@ -49,7 +52,8 @@ function batch({ config }, { mode }, { x, weight: gamma, bias: beta }, state) {
       if (!trackRunningStats) return {};
       // the library does not count batches: this count is the adapter's
       const numBatchesTracked = mode === 'train' ? tf.add(state.numBatchesTracked, 1) : state.numBatchesTracked;
-      return { runningMean: own.moving_mean, runningVar: own.moving_variance, numBatchesTracked };
+      const runningVar = corrected && mode === 'train' ? unbiased(own.moving_variance, moving_variance) : own.moving_variance;
+      return { runningMean: own.moving_mean, runningVar, numBatchesTracked };
     },
   };
 }
