@@ -131,6 +131,7 @@ export { Parameter, parameter } from './nn/parameter.ts';
 export { cacheWeights, Parametrization, type WeightTransform } from './nn/parametrization.ts';
 export { bake, parametrizationOf, parametrize, type ParametrizeOptions } from './nn/parametrize.ts';
 export { AvgPool2d, GlobalAveragePool, MaxPool2d } from './nn/pooling.ts';
+export { fromPyTorch, toPyTorch } from './nn/pytorch-names.ts';
 export { Sequential } from './nn/sequential.ts';
 export { fans, type Fans } from './nn/init/fans.ts';
 export { gain, type Nonlinearity } from './nn/init/gain.ts';
@@ -183,4 +184,9 @@ export { type Idx, type IdxArray, readIdx } from './data/idx.ts';
 export { syntheticDigits, type SyntheticDigitsOptions } from './data/synthetic-digits.ts';
 
 // Files
+export type { StoredArray, StoredData } from './formats/_elements.ts';
 export { type JsonNumber, type JsonTensor, tensorFromJson, tensorToJson } from './formats/json-tensor.ts';
+export { type NpyArray, readNpy, writeNpy } from './formats/npy.ts';
+export { type NpzOptions, readNpz, writeNpz } from './formats/npz.ts';
+export { readSafetensors, type Safetensors, type SafetensorsArray, writeSafetensors } from './formats/safetensors.ts';
+export { stateDictFromNpz, stateDictFromSafetensors, tensorFromStored } from './formats/state-dict.ts';

@@ -11,10 +11,6 @@ interface Command {
 
 /** Loaded when called: a command does not pay for the others. */
 const commands: Readonly<Record<string, Command>> = {
-  answer: {
-    summary: 'give the right outputs and gradients of cases, in JSON',
-    load: async () => (await import('./answer.ts')).answer,
-  },
   check: {
     summary: 'test an implementation in any language, and shrink what fails',
     load: async () => (await import('./check.ts')).check,
@@ -22,6 +18,22 @@ const commands: Readonly<Record<string, Command>> = {
   replay: {
     summary: 'ask an implementation a saved counterexample again',
     load: async () => (await import('./replay.ts')).replay,
+  },
+  answer: {
+    summary: 'give the right outputs and gradients of cases, in JSON',
+    load: async () => (await import('./answer.ts')).answer,
+  },
+  cases: {
+    summary: 'write generated cases of norms, as lines or files',
+    load: async () => (await import('./cases.ts')).cases,
+  },
+  list: {
+    summary: 'list the norms',
+    load: async () => (await import('./list.ts')).list,
+  },
+  show: {
+    summary: 'show a norm: formula, options, the tensors of a case',
+    load: async () => (await import('./show.ts')).show,
   },
   train: {
     summary: 'train a small classifier with and without normalization, and compare',

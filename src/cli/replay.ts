@@ -1,14 +1,15 @@
 /** `normgrad replay`: saved counterexamples, asked again. */
 import { profiles } from '../oracle/judge.ts';
+import { showNumber } from '../oracle/show-number.ts';
 import { type DriveOptions, driveOptionNames, driveOptions, driveOptionsUsage, given } from './check/command-line.ts';
 import { exitCodes } from './check/exit-codes.ts';
 import { explain, type Failing } from './check/failure.ts';
 import { Harness, HarnessError } from './check/harness.ts';
 import { Interrupt, Interrupted } from './check/interrupt.ts';
-import { shownRatio } from './check/numbers.ts';
-import { failureReport } from './check/report.ts';
+import { failureReport, type ReportOptions } from './check/report.ts';
 import { readSaved, type Saved } from './check/saved.ts';
-import { startFailure } from './check/start-failure.ts';
+import { startFailure } from './check/own-words.ts';
+import { columnsOf, type Streams } from './check/streams.ts';
 import { Examiner, type Trial } from './check/trial.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -28,30 +29,34 @@ Exit code: 0 passed, 1 a mismatch, 2 wrong usage, 3 the command could not start,
 `;
 
 /** Runs the command and returns its exit code. Throws a UsageError for wrong options and for files without a case. */
-export async function replay(args: readonly string[]): Promise<number> {
-  const found = given(args, driveOptionNames, []);
+export async function replay(args: readonly string[], streams: Streams = process): Promise<number> {
+  const found = given(args, driveOptionNames);
   if (found.flags.has('help')) {
-    process.stdout.write(replayUsage);
+    streams.stdout.write(replayUsage);
     return exitCodes.passed;
   }
-  const [path, ...more] = found.positionals;
+  const [path, ...more] = found.others;
   if (path === undefined || more.length > 0) throw new UsageError('give one file with a case, or - for standard input');
   const options = driveOptions(found);
   const saved = readSaved(path);
   const interrupt = new Interrupt();
   return interrupt.during(async () => {
     try {
-      return await replayAll(saved, options, interrupt);
+      return await replayAll(saved, options, { interrupt, stdout: streams.stdout });
     } catch (error) {
       if (error instanceof Interrupted) return exitCodes.interrupted;
       if (!(error instanceof HarnessError)) throw error;
-      process.stderr.write(startFailure('replay', error));
+      streams.stderr.write(startFailure('replay', error));
       return exitCodes.harness;
     }
   });
 }
 
-async function replayAll(saved: readonly Saved[], options: DriveOptions, interrupt: Interrupt): Promise<number> {
+async function replayAll(
+  saved: readonly Saved[],
+  options: DriveOptions,
+  { interrupt, stdout }: { interrupt: Interrupt; stdout: Streams['stdout'] },
+): Promise<number> {
   const { command, startTimeout, timeout, profile, only } = options;
   const judging = { factor: profiles[profile], only };
   const harness = await interrupt.guard(Harness.start({ command, startTimeout, caseTimeout: timeout }));
@@ -62,7 +67,7 @@ async function replayAll(saved: readonly Saved[], options: DriveOptions, interru
       // each in a process that has seen no other, as it was when it was saved
       const trial = await examiner.askFresh(question);
       trials.push(trial);
-      process.stdout.write(textOf({ question, trial }, title, options));
+      stdout.write(textOf({ question, trial }, title, { ...options, factor: judging.factor, columns: columnsOf(stdout) }));
     }
     return exitCodeOf(trials);
   } finally {
@@ -70,17 +75,17 @@ async function replayAll(saved: readonly Saved[], options: DriveOptions, interru
   }
 }
 
-function textOf(failing: Failing, title: string, options: DriveOptions): string {
+function textOf(failing: Failing, title: string, options: ReportOptions): string {
   const { trial } = failing;
   const { kinds, verdict } = trial;
-  const factor = profiles[options.profile];
+  const { factor } = options;
   if (kinds.length > 0) {
     const failure = { shown: failing, original: failing, repeated: true, shrunk: null, diagnosis: explain(failing, failing, factor) };
-    return failureReport(`${title}: failed`, failure, { ...options, factor, columns: Math.min(120, process.stdout.columns ?? 120) });
+    return failureReport({ norm: title }, failure, options);
   }
   if (verdict!.outcome === 'skipped') return `– ${title}: skipped${verdict!.message ? `: ${verdict!.message}` : ''}\n`;
   const untested = verdict!.untested.length > 0 ? `, untested: ${verdict!.untested.join(', ')}` : '';
-  return `✓ ${title}: passed, ratio ${shownRatio(verdict!.ratio)} of ${factor}${untested}\n`;
+  return `✓ ${title}: passed, ratio ${showNumber(verdict!.ratio)} of ${factor}${untested}\n`;
 }
 
 function exitCodeOf(trials: readonly Trial[]): number {

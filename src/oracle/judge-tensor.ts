@@ -22,6 +22,12 @@ export interface Finding {
   readonly note?: string;
 }
 
+/** The dtype of an answer, and how many times what rounding explains is allowed. */
+export interface Limits {
+  readonly dtype: DType;
+  readonly factor: number;
+}
+
 const largest: Readonly<Record<DType, number>> = { float32: (2 - 2 ** -23) * 2 ** 127, float64: Number.MAX_VALUE };
 
 /** The element of `got` that is farthest off for what it is allowed; among those infinitely far, the one most off. */
@@ -29,14 +35,14 @@ export function worstElement(
   got: Tensor,
   want: Tensor,
   allowed: Tensor,
-  dtype: DType,
+  limits: Limits,
 ): Pick<Finding, 'index' | 'got' | 'want' | 'absolute' | 'relative' | 'ratio'> {
   let at = 0;
   let ratio = -1;
   let absolute = 0;
   for (let k = 0; k < want.data.length; k++) {
     const off = errorOf(got.data[k]!, want.data[k]!);
-    const here = ratioAt(got.data[k]!, want.data[k]!, allowed.data[k]!, dtype);
+    const here = ratioAt(got.data[k]!, want.data[k]!, allowed.data[k]!, limits);
     if (here > ratio || (here === ratio && here > 0 && off > absolute)) {
       at = k;
       ratio = here;
@@ -61,13 +67,12 @@ function errorOf(got: number, want: number): number {
   return Number.isNaN(off) ? Infinity : off;
 }
 
-/** `ratioOf`, where a dtype holds no larger number than some: what may be rounded to beyond it may be infinite. */
-function ratioAt(got: number, want: number, allowed: number, dtype: DType): number {
+/** `ratioOf`, in a dtype that holds no number above some largest: what may lie beyond that may be infinite. */
+function ratioAt(got: number, want: number, allowed: number, { dtype, factor }: Limits): number {
   const ratio = ratioOf(got, want, allowed);
   if (ratio < Infinity || Math.abs(got) !== Infinity || got * want <= 0) return ratio;
-  const left = largest[dtype] - Math.abs(want);
-  if (left <= 0) return 0;
-  return allowed > 0 ? left / allowed : Infinity;
+  const left = Math.max(0, largest[dtype] - Math.abs(want));
+  return left <= factor * allowed ? left / allowed : Infinity;
 }
 
 function indexOf(at: number, shape: Shape): number[] {

@@ -8,7 +8,7 @@ import { sameShape, showShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { type Case, mapTensors } from './case.ts';
 import { type Part, wantedOf } from './judge-parts.ts';
-import { type Finding, showFinding, worstElement } from './judge-tensor.ts';
+import { type Finding, type Limits, showFinding, worstElement } from './judge-tensor.ts';
 import type { PartialAnswer, Reply } from './reply.ts';
 import { type Judged, judgedByRuns, unitOf } from './tolerance.ts';
 
@@ -85,21 +85,21 @@ function verdictOnResults(
   results: readonly PartialAnswer[],
   reference: Judged,
   stages: Iterator<Judged, void>,
-  { dtype, factor, only, early = false }: JudgeOptions,
+  { only, early = false, ...limits }: JudgeOptions,
 ): Verdict {
   const { wanted, untested, extra } = wantedOf(asked, reference.want, results, only);
   if (wanted.length === 0) return { ...verdict('skipped', 0, 'nothing could be judged'), untested };
-  let found = compare(wanted, results, reference, dtype, factor);
+  let found = compare(wanted, results, reference, limits);
   try {
     // the stages change the reference in place
     while (!(early && found.findings.length === 0) && !stages.next().done) {
-      if (early) found = compare(wanted, results, reference, dtype, factor);
+      if (early) found = compare(wanted, results, reference, limits);
     }
   } catch (error) {
     if (!isRefusal(error)) throw error;
     return verdict('skipped', 0, `the norm refuses the case when a rounding moves it${quoted(error.message)}`);
   }
-  if (!early) found = compare(wanted, results, reference, dtype, factor);
+  if (!early) found = compare(wanted, results, reference, limits);
   const { ratio, findings } = found;
   const others = extra.length > 0 ? `not asked for: ${extra.join(', ')}` : '';
   if (findings.length === 0) return { ...verdict('passed', ratio, others), untested };
@@ -111,8 +111,7 @@ function compare(
   wanted: readonly Part[],
   results: readonly PartialAnswer[],
   { want, allowed }: Judged,
-  dtype: DType,
-  factor: number,
+  limits: Limits,
 ): { ratio: number; findings: Finding[] } {
   const findings: Finding[] = [];
   let worst = 0;
@@ -126,9 +125,9 @@ function compare(
       worst = Infinity;
       continue;
     }
-    const element = worstElement(got, right, allowed[call]![part][name]!, dtype);
+    const element = worstElement(got, right, allowed[call]![part][name]!, limits);
     worst = Math.max(worst, element.ratio);
-    if (!(element.ratio <= factor)) findings.push({ ...place, ...element });
+    if (!(element.ratio <= limits.factor)) findings.push({ ...place, ...element });
   }
   return { ratio: worst, findings };
 }

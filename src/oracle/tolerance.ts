@@ -54,16 +54,9 @@ export function judged(asked: Case, options: JudgedOptions = {}): Judged {
  */
 export function* judgedByRuns(asked: Case, { unit = unitOf.float32, runs = 24, seed = 1 }: JudgedOptions = {}): Generator<Judged, void> {
   if (asked.dtype !== 'float64') throw new TypeError(`judged: the case must be in float64, got ${asked.dtype}`);
-  const random = new Random(seed);
-  // 1 + 2^-53 is 1 in double: the smallest step that is none in itself is 2^-52
-  const step = Math.max(unit, 2 ** -52);
-  const perturb = (data: FloatArray): void => {
-    for (let i = 0; i < data.length; i++) data[i]! *= random.bits() & 1 ? 1 + step : 1 - step;
-  };
+  const perturb = perturbation(unit, seed);
   const want = answer(asked, 'definition');
-  const smallest = unit > unitOf.float64 ? 2 ** -126 : 2 ** -1022;
-  const rounding = (value: number): number =>
-    value === 0 || !Number.isFinite(value) ? 0 : unit * Math.max(Math.abs(value), smallest);
+  const rounding = (value: number): number => roundingOf(value, unit);
   const allowed = want.map((call) => change(call, (x) => x.data.map(rounding)));
   yield { want, allowed };
   const spread = want.map((call) => change(call, (x) => new Float64Array(x.data.length)));
@@ -86,11 +79,27 @@ export function* judgedByRuns(asked: Case, { unit = unitOf.float32, runs = 24, s
   }
 }
 
+/** Multiplies every element by 1 ± unit, at random. */
+export function perturbation(unit: number, seed: number): (data: FloatArray) => void {
+  const random = new Random(seed);
+  // 1 + 2^-53 is 1 in double: the smallest step that is none in itself is 2^-52
+  const step = Math.max(unit, 2 ** -52);
+  return (data) => {
+    for (let i = 0; i < data.length; i++) data[i]! *= random.bits() & 1 ? 1 + step : 1 - step;
+  };
+}
+
+/** How far the nearest number may be off. */
+export function roundingOf(value: number, unit: number): number {
+  const smallest = unit > unitOf.float64 ? 2 ** -126 : 2 ** -1022;
+  return value === 0 || !Number.isFinite(value) ? 0 : unit * Math.max(Math.abs(value), smallest);
+}
+
 /**
  * How far two numbers are apart: 0 when they are the same, also NaN or an infinity; NaN when one of them is NaN;
  * Infinity when only one is finite, or when they are infinities of either sign.
  */
-function distance(a: number, b: number): number {
+export function distance(a: number, b: number): number {
   return Object.is(a, b) ? 0 : Math.abs(a - b);
 }
 
@@ -162,7 +171,8 @@ function change(call: Answer, values: (x: Tensors[string]) => FloatArray): Answe
   return { outputs: each(call.outputs), grads: each(call.grads), stateAfter: each(call.stateAfter) };
 }
 
-function perturbed(asked: Case, perturb: (data: FloatArray) => void): Case {
+/** The case with its numbers moved, those that are whole by their meaning left alone. */
+export function perturbed(asked: Case, perturb: (data: FloatArray) => void): Case {
   const each = (tensors: Readonly<Tensors>): Tensors => {
     const out = leaves(tensors, false);
     for (const [name, x] of Object.entries(out)) if (!asked.entry.whole?.includes(name)) perturb(x.data);

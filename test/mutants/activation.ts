@@ -9,6 +9,7 @@ const norm = 'activation';
 export const mutants: readonly Mutant[] = [
   {
     name: 'ActNorm: initializes again in evaluation',
+    mistake: 'initializes-again-in-eval',
     file: kernel,
     find: 'const first = training && !isSet;',
     replace: 'const first = state !== null && (!training || !isSet);',

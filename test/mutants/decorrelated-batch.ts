@@ -11,6 +11,7 @@ const tests = ['norms/vectors', 'norms/decorrelated-batch'];
 export const mutants: readonly Mutant[] = [
   {
     name: 'decorrelated-batch: the derivative of the inverse root has 1 / (λᵢ - λⱼ)',
+    mistake: 'eigenvalue-gaps-divide',
     file: root,
     find: 'factors[to++] = -1 / (p * q * (p + q));',
     replace: 'factors[to++] = i === j ? -1 / (2 * p * p * p) : (1 / p - 1 / q) / (p * p - q * q);',

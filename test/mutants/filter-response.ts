@@ -8,6 +8,7 @@ const norm = 'filter-response';
 export const mutants: readonly Mutant[] = [
   {
     name: 'TLU: all of the gradient goes to tau',
+    mistake: 'also-to-tau',
     file,
     find: '        } else held += dy.data[i]!;',
     replace: '        }\n        held += dy.data[i]!;',
@@ -16,6 +17,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'TLU: y passes above tau in place of at and above',
+    mistake: 'tie-to-tau',
     file,
     find: 'return y >= tau || y !== y;',
     replace: 'return y > tau || y !== y;',

@@ -55,8 +55,12 @@ export async function hunt(mutants: readonly Mutant[], options: Hunt): Promise<V
   return verdicts;
 }
 
-/** The text of a file with a mutant planted. Throws when the text to replace is not there exactly once. */
-export function planted(source: string, { find, replace }: Pick<Mutant, 'find' | 'replace'>): string {
+/** The text of a file with a mutant planted. Throws when a text to replace is not there exactly once. */
+export function planted(source: string, { find, replace, also = [] }: Pick<Mutant, 'find' | 'replace' | 'also'>): string {
+  return [{ find, replace }, ...also].reduce(patched, source);
+}
+
+function patched(source: string, { find, replace }: Pick<Mutant, 'find' | 'replace'>): string {
   const first = find === '' ? -1 : source.indexOf(find);
   if (first < 0) throw new Error('the patch does not apply: its text is not in the file');
   if (source.indexOf(find, first + 1) >= 0) throw new Error('the patch does not apply: its text is in the file more than once');
@@ -126,7 +130,8 @@ function firstFailure(output: string): string {
   return (noticed?.slice(2) ?? detail ?? output.trim().slice(-200)).trim();
 }
 
-function copyOf(root: string): string {
+/** A copy of the project, with node_modules linked. */
+export function copyOf(root: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'normgrad-mutant-'));
   cpSync(root, folder, { recursive: true, filter: (path) => path === root || !LEFT_OUT.has(basename(path)) });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));

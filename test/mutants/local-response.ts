@@ -9,6 +9,7 @@ const norm = 'local-response';
 export const mutants: readonly Mutant[] = [
   {
     name: 'local-response: an even window is shifted by one, as ONNX has it',
+    mistake: 'even-window-shifted',
     file,
     find: 'before: Math.floor(size / 2), after: Math.floor((size - 1) / 2)',
     replace: 'before: Math.floor((size - 1) / 2), after: Math.floor(size / 2)',
@@ -26,6 +27,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'local-response: alpha is not divided by the size',
+    mistake: 'alpha-not-divided',
     file,
     find: 'divideBySize ? alpha / size ** axes.length : alpha',
     replace: 'alpha',
@@ -34,6 +36,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'local-response: within a channel alpha is divided by the size once',
+    mistake: 'alpha-divided-once',
     file,
     find: 'alpha / size ** axes.length',
     replace: 'alpha / size',
@@ -60,6 +63,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'local-response: the cross-channel term is missing in the backward',
+    mistake: 'cross-channel-term-missing',
     file,
     find: 'dx.data[i] = dy.data[i]! * inversePower(s[i]!, beta) - scale * x.data[i]! * shares[i]!;',
     replace: 'dx.data[i] = dy.data[i]! * inversePower(s[i]!, beta);',
@@ -85,6 +89,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'local-response: the factor 2 of the derivative of the square is missing',
+    mistake: 'cross-channel-term-halved',
     file,
     find: 'const scale = 2 * a * beta;',
     replace: 'const scale = a * beta;',
@@ -117,6 +122,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'local-response: the cross-channel term has the other sign',
+    mistake: 'cross-channel-term-sign',
     file,
     find: 'dx.data[i] = dy.data[i]! * inversePower(s[i]!, beta) - scale',
     replace: 'dx.data[i] = dy.data[i]! * inversePower(s[i]!, beta) + scale',

@@ -18,6 +18,13 @@ export interface Mutant {
   readonly tests: readonly string[];
   /** Restricts the tests that run over the whole catalogue to these norms: `layer,group`. */
   readonly norm?: string;
+  /** More replacements in the same file. */
+  readonly also?: readonly { readonly find: string; readonly replace: string }[];
+  /** The name of the catalogued mistake (src/oracle/mistakes) that the diagnosis has to find in it. */
+  readonly mistake?: string;
+  /** Norms that the diagnosis is asked about, where they are fewer than those of `norm`; and in which dtype. */
+  readonly asked?: string;
+  readonly dtype?: 'float64';
   /** Why the mistake is worth planting, where the name does not say. */
   readonly note?: string;
 }

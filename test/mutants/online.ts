@@ -12,6 +12,7 @@ const pair = ['norms/vectors', 'norms/fused'];
 const planted: readonly Omit<Mutant, 'norm'>[] = [
   {
     name: 'online: a sample is normalized with the statistics that it has moved',
+    mistake: 'online-moved-statistics',
     file: kernel,
     find: `    mean[i] = mu[c]!;
     rstd[i] = 1 / Math.sqrt(v[c]! + eps);
@@ -31,6 +32,7 @@ const planted: readonly Omit<Mutant, 'norm'>[] = [
   },
   {
     name: 'online: the backward divides by the sigma that has been updated',
+    mistake: 'online-new-sigma',
     file: kernel,
     find: `    rstd[i] = 1 / Math.sqrt(v[c]! + eps);
     // alphaFwd`,
@@ -41,6 +43,7 @@ const planted: readonly Omit<Mutant, 'norm'>[] = [
   },
   {
     name: 'online: the mean moves before the variance uses it',
+    mistake: 'online-mean-first',
     file: kernel,
     find: `    v[c] = alphaFwd * v[c]! + (1 - alphaFwd) * own.variance[i]! + alphaFwd * (1 - alphaFwd) * away * away;
     mu[c]! += (1 - alphaFwd) * away;

@@ -95,6 +95,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rms: eps stands outside the root',
+    mistake: 'eps-outside-root',
     file: 'src/norms/rms.ts',
     find: 'const r = 1 / Math.sqrt(q / length + eps);',
     replace: 'const r = 1 / (Math.sqrt(q / length) + eps);',
@@ -103,6 +104,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rms: the sum of squares is not divided',
+    mistake: 'sum-for-mean-of-squares-forward',
     file: 'src/norms/rms.ts',
     find: 'const r = 1 / Math.sqrt(q / length + eps);',
     replace: 'const r = 1 / Math.sqrt(q + eps);',
@@ -111,6 +113,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rms: the projection is dropped',
+    mistake: 'mean-gx-dropped',
     file: 'src/norms/rms.ts',
     find: 'const p = projected / length;',
     replace: 'const p = 0;',
@@ -119,6 +122,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rms: the projection is divided by n - 1',
+    mistake: 'mean-gx-over-n-1',
     file: 'src/norms/rms.ts',
     find: 'const p = projected / length;',
     replace: 'const p = projected / (length - 1);',
@@ -127,6 +131,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rms: the weight is missing inside the projection',
+    mistake: 'weight-missing-in-mean-gx',
     file: 'src/norms/rms.ts',
     find: 'projected += g * w[j]!;',
     replace: 'projected += g;',
@@ -143,6 +148,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rms: dWeight is taken of x',
+    mistake: 'd-weight-from-centred-x',
     file: 'src/norms/rms.ts',
     find: 'const g = dy.data[i]! * (x.data[i]! * r);',
     replace: 'const g = dy.data[i]! * x.data[i]!;',

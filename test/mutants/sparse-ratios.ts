@@ -8,6 +8,7 @@ const sparsestmax = ['autograd/sparsestmax', 'norms/vectors', 'norms/fused'];
 export const mutants: readonly Mutant[] = [
   {
     name: 'sparsemax: the gradient takes the mean over all elements, not over the support',
+    mistake: 'sparsemax-mean-over-all',
     file: 'src/autograd/sparsemax.ts',
     find: 'sizes[slice]! += y.data[at] === y.data[at] ? members[at]! : NaN;',
     replace: 'sizes[slice]! += y.data[at] === y.data[at] ? 1 : NaN;',
@@ -16,6 +17,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'sparsemax: elements off the support get a gradient',
+    mistake: 'sparsemax-off-support',
     file: 'src/autograd/sparsemax.ts',
     find: 'return [gate(sub(dy, mean), members)];',
     replace: 'return [sub(dy, mean)];',
@@ -24,6 +26,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'sparsemax: the mean is not subtracted in the gradient',
+    mistake: 'sparsemax-mean-missing',
     file: 'src/autograd/sparsemax.ts',
     find: 'return [gate(sub(dy, mean), members)];',
     replace: 'return [gate(sub(dy, gate(mean, new Float32Array(mean.data.length))), members)];',

@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts';
 export const mutants: readonly Mutant[] = [
   {
     name: 'spectral: without the term of sigma',
+    mistake: 'sigma-term-missing',
     file: 'src/norms/spectral.ts',
     find: 'const scale = floored ? 0 : along * u[run % channel]!;',
     replace: 'const scale = 0;',
@@ -12,6 +13,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'spectral: the term of sigma counts twice',
+    mistake: 'sigma-term-doubled',
     file: 'src/norms/spectral.ts',
     find: 'const scale = floored ? 0 : along * u[run % channel]!;',
     replace: 'const scale = floored ? 0 : 2 * along * u[run % channel]!;',
@@ -28,6 +30,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'spectral: the gradient is not divided by sigma',
+    mistake: 'sigma-not-divided',
     file: 'src/norms/spectral.ts',
     find: '(dy.data[i]! - scale * v[column + j]!) / divisor;',
     replace: '(dy.data[i]! - scale * v[column + j]!);',

@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts';
 export const mutants: readonly Mutant[] = [
   {
     name: 'the mean of dy is dropped',
+    mistake: 'mean-g-dropped',
     file: 'src/norms/_standardize.ts',
     find: 'const g = scaled[s]! / count;',
     replace: 'const g = 0;',
@@ -12,6 +13,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the mean of dy xHat is dropped',
+    mistake: 'mean-gx-dropped',
     file: 'src/norms/_standardize.ts',
     find: 'const p = (projected[s]! / count) * r;',
     replace: 'const p = 0;',
@@ -28,6 +30,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'both means are divided by n - 1',
+    mistake: 'means-over-n-1',
     file: 'src/norms/_standardize.ts',
     find: 'const count = saved.count ?? statistics.outer * statistics.inner;',
     replace: 'const count = (saved.count ?? statistics.outer * statistics.inner) - 1;',
@@ -36,6 +39,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the mean of dy is divided by n - 1',
+    mistake: 'mean-g-over-n-1',
     file: 'src/norms/_standardize.ts',
     find: 'const g = scaled[s]! / count;',
     replace: 'const g = scaled[s]! / (count - 1);',
@@ -44,6 +48,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the mean of dy xHat is divided by n - 1',
+    mistake: 'mean-gx-over-n-1',
     file: 'src/norms/_standardize.ts',
     find: 'const p = (projected[s]! / count) * r;',
     replace: 'const p = (projected[s]! / (count - 1)) * r;',
@@ -52,6 +57,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the sum of dy is not divided',
+    mistake: 'mean-g-not-divided',
     file: 'src/norms/_standardize.ts',
     find: 'const g = scaled[s]! / count;',
     replace: 'const g = scaled[s]!;',
@@ -60,6 +66,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the sum of dy xHat is not divided',
+    mistake: 'mean-gx-not-divided',
     file: 'src/norms/_standardize.ts',
     find: 'const p = (projected[s]! / count) * r;',
     replace: 'const p = projected[s]! * r;',
@@ -68,6 +75,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the mean of dy has the other sign',
+    mistake: 'mean-g-sign',
     file: 'src/norms/_standardize.ts',
     find: 'const g = scaled[s]! / count;',
     replace: 'const g = -scaled[s]! / count;',
@@ -76,6 +84,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the mean of dy xHat has the other sign',
+    mistake: 'mean-gx-sign',
     file: 'src/norms/_standardize.ts',
     find: 'const p = (projected[s]! / count) * r;',
     replace: 'const p = (-projected[s]! / count) * r;',
@@ -84,6 +93,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the mean of dy xHat counts twice',
+    mistake: 'mean-gx-doubled',
     file: 'src/norms/_standardize.ts',
     find: 'const p = (projected[s]! / count) * r;',
     replace: 'const p = 2 * (projected[s]! / count) * r;',
@@ -92,6 +102,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'rstd is squared in dx',
+    mistake: 'rstd-squared',
     file: 'src/norms/_standardize.ts',
     find: 'dx[i] = r * (dy[i]! * wa - g',
     replace: 'dx[i] = r * r * (dy[i]! * wa - g',
@@ -100,6 +111,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the centred x stands for xHat in dx',
+    mistake: 'centred-x-in-front',
     file: 'src/norms/_standardize.ts',
     find: 'const p = (projected[s]! / count) * r;',
     replace: 'const p = projected[s]! / count;',
@@ -124,6 +136,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the weight is missing inside the mean of dy',
+    mistake: 'weight-missing-in-mean-g',
     file: 'src/norms/_standardize.ts',
     find: 'scaled[s]! += g * w[a]!;',
     replace: 'scaled[s]! += g;',
@@ -132,6 +145,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the weight is missing inside the mean of dy xHat',
+    mistake: 'weight-missing-in-mean-gx',
     file: 'src/norms/_standardize.ts',
     find: 'projected[s]! += p * w[a]!;',
     replace: 'projected[s]! += p;',
@@ -216,6 +230,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'dBias is a mean',
+    mistake: 'd-bias-mean-over-samples',
     file: 'src/norms/_standardize.ts',
     find: 'return [dx, needs[1] ? like(sums.dWeight, weight!) : null, needs[2] ? like(sums.dBias, bias!) : null];',
     replace: `for (let i = 0; i < sums.dBias.length; i++) sums.dBias[i]! /= x.shape[0]!;
@@ -225,6 +240,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'dWeight is a mean',
+    mistake: 'd-weight-mean-over-samples',
     file: 'src/norms/_standardize.ts',
     find: 'return [dx, needs[1] ? like(sums.dWeight, weight!) : null, needs[2] ? like(sums.dBias, bias!) : null];',
     replace: `for (let i = 0; i < sums.dWeight.length; i++) sums.dWeight[i]! /= x.shape[0]!;
@@ -244,6 +260,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'gradients are clipped at 1',
+    mistake: 'dx-clipped',
     file: 'src/norms/_standardize.ts',
     find: 'dx[i] = r * (dy[i]! * wa - g - (x[i]! - mu) * p);',
     replace: 'dx[i] = Math.max(-1, Math.min(1, r * (dy[i]! * wa - g - (x[i]! - mu) * p)));',
@@ -252,6 +269,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the gradient of x is zero',
+    mistake: 'dx-zero',
     file: 'src/norms/_standardize.ts',
     find: '      for (let i = start; i < end; i++) dx[i] = r * (dy[i]! * wa',
     replace: '      for (let i = start; i < start; i++) dx[i] = r * (dy[i]! * wa',
@@ -278,6 +296,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'float64 is computed in float32',
+    mistake: 'computed-in-float32',
+    dtype: 'float64',
     file: 'src/norms/_standardize.ts',
     find: 'const g = scaled[s]! / count;',
     replace: 'const g = Math.fround(scaled[s]! / count);',

@@ -38,6 +38,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the variance is the difference of mean square and squared mean',
+    mistake: 'mean-square-minus-squared-mean',
     file: 'src/norms/_moments.ts',
     find: `squares += aa + bb + (cc + dd);
     }
@@ -69,6 +70,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'eps stands outside the root',
+    mistake: 'eps-outside-root',
     file: 'src/norms/_moments.ts',
     find: '1 / Math.sqrt(variance[c]! + eps)',
     replace: '1 / (Math.sqrt(variance[c]!) + eps)',
@@ -77,6 +79,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'eps is dropped',
+    mistake: 'eps-dropped',
     file: 'src/norms/_moments.ts',
     find: '1 / Math.sqrt(variance[c]! + eps)',
     replace: '1 / Math.sqrt(variance[c]!)',
@@ -85,6 +88,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'eps counts twice',
+    mistake: 'eps-doubled',
     file: 'src/norms/_moments.ts',
     find: '1 / Math.sqrt(variance[c]! + eps)',
     replace: '1 / Math.sqrt(variance[c]! + 2 * eps)',
@@ -93,6 +97,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'eps is squared',
+    mistake: 'eps-squared',
     file: 'src/norms/_moments.ts',
     find: '1 / Math.sqrt(variance[c]! + eps)',
     replace: '1 / Math.sqrt(variance[c]! + eps * eps)',

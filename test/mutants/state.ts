@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts';
 export const mutants: readonly Mutant[] = [
   {
     name: 'batch: the running variance is biased',
+    mistake: 'running-var-biased',
     file: 'src/norms/batch.ts',
     find: 'updateRunning(state, mean, unbiased(variance, count), weight);',
     replace: 'updateRunning(state, mean, variance, weight);',
@@ -20,6 +21,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'batch: the statistics of the batch are used in evaluation',
+    mistake: 'batch-statistics-in-eval',
     file: 'src/norms/batch.ts',
     find: 'const own = training || !state;',
     replace: 'const own = true;',
@@ -36,6 +38,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'batch: the counter does not count',
+    mistake: 'batches-not-counted',
     file: 'src/norms/batch.ts',
     find: 'state.numBatchesTracked.data[0]! += 1;',
     replace: 'state.numBatchesTracked.data[0]! += 0;',
@@ -52,6 +55,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'batch: momentum 0 is taken for none',
+    mistake: 'momentum-zero-is-none',
     file: 'src/norms/batch.ts',
     find: 'const weight = momentum ?? 1 / state',
     replace: 'const weight = momentum || 1 / state',
@@ -68,6 +72,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'batch: the derivative treats running statistics as those of the batch',
+    mistake: 'train-backward-in-eval',
     file: 'src/norms/batch.ts',
     find: 'affine: view, own, eps };',
     replace: 'affine: view, own: true, eps };',
@@ -76,6 +81,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'momentum weighs the old value',
+    mistake: 'momentum-reversed',
+    asked: 'instance',
     file: 'src/norms/_running.ts',
     find: '(1 - momentum) * next[i]! + momentum * value[i]!',
     replace: 'momentum * next[i]! + (1 - momentum) * value[i]!',
@@ -84,6 +91,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'only the running mean is updated',
+    mistake: 'running-var-not-moved',
     file: 'src/norms/_running.ts',
     find: `  blend(runningVar, unbiased, momentum);
 `,
@@ -102,6 +110,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'instance: the running variance is biased',
+    mistake: 'running-var-biased',
     file: 'src/norms/instance.ts',
     find: 'updateRunning(state, averageMean, unbiased(averageVar, count), momentum);',
     replace: 'updateRunning(state, averageMean, averageVar, momentum);',

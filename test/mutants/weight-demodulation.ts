@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts';
 export const mutants: readonly Mutant[] = [
   {
     name: 'demodulation: the projection is dropped',
+    mistake: 'mean-gx-dropped',
     file: 'src/norms/weight-demodulation.ts',
     find: 'a = demodulate ? a * scale * scale : 0;',
     replace: 'a = 0;',
@@ -28,6 +29,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'demodulation: eps outside the root',
+    mistake: 'eps-outside-root',
     file: 'src/norms/weight-demodulation.ts',
     find: 'const scale = demodulate ? 1 / Math.sqrt(squares + eps) : 1;',
     replace: 'const scale = demodulate ? 1 / (Math.sqrt(squares) + eps) : 1;',
@@ -36,6 +38,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'demodulation: eps dropped',
+    mistake: 'eps-dropped',
     file: 'src/norms/weight-demodulation.ts',
     find: 'const scale = demodulate ? 1 / Math.sqrt(squares + eps) : 1;',
     replace: 'const scale = demodulate ? 1 / Math.sqrt(squares) : 1;',

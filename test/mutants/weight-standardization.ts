@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts';
 export const mutants: readonly Mutant[] = [
   {
     name: 'weight-standardization: the mean of dy is dropped',
+    mistake: 'mean-g-dropped',
     file: 'src/norms/weight-standardization.ts',
     find: 'g /= length;',
     replace: 'g = 0;',
@@ -12,6 +13,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'weight-standardization: the mean of dy is not divided',
+    mistake: 'mean-g-not-divided',
     file: 'src/norms/weight-standardization.ts',
     find: 'g /= length;',
     replace: 'g /= 1;',
@@ -20,6 +22,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'weight-standardization: the spread does not move with the weight',
+    mistake: 'mean-gx-dropped',
     file: 'src/norms/weight-standardization.ts',
     find: 'const k = s === 0 ? 0 : p / (count * d * s);',
     replace: 'const k = 0 * (p / (count * d * s));',

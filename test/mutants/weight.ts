@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts';
 export const mutants: readonly Mutant[] = [
   {
     name: 'weight: without the projection',
+    mistake: 'mean-gx-dropped',
     file: 'src/norms/weight.ts',
     find: 'const along = norms[s]! <= eps ? 0 : projected[s]! / n / n;',
     replace: 'const along = 0;',
@@ -28,6 +29,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'weight: divided by the squared norm',
+    mistake: 'squared-length',
     file: 'src/norms/weight.ts',
     find: 'const scale = weightG.data[s]! / floored(norms[s]!, eps);',
     replace: 'const scale = weightG.data[s]! / floored(norms[s]!, eps) ** 2;',

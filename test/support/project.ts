@@ -68,7 +68,7 @@ export function bundle(
     target: 'es2022',
     ...(globalName === undefined ? {} : { globalName }),
     ignoreAnnotations,
-    external: ['fast-check'],
+    external: ['fast-check', 'node:*'],
     logLevel: 'silent',
   });
   return result.outputFiles[0]!.text;

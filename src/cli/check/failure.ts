@@ -1,8 +1,9 @@
 /** A failing case in full: as it was generated, as small as it could be made, and what is known about it. */
-import { caseFromJson } from '../../oracle/case.ts';
-import { diagnose } from '../../oracle/diagnose.ts';
+import { type Case, caseFromJson } from '../../oracle/case.ts';
+import { diagnoseAll } from '../../oracle/diagnose.ts';
 import type { OracleCase } from '../../oracle/generate/oracle-case.ts';
 import { phases } from '../../oracle/generate/phases.ts';
+import type { PartialAnswer } from '../../oracle/reply.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import { type Budget, type FastCheck, shrink } from './shrink.ts';
 import { type Examiner, type Judging, type Question, sameKind, type Trial } from './trial.ts';
@@ -71,19 +72,29 @@ export async function smallest(asked: OracleCase, failing: Failing, means: Means
   return { shown: holds ? { question, trial } : failing, shrunk: { steps: holds ? steps : 0, runs, spent } };
 }
 
-/** The catalogued mistakes that explain a failure, in sentences: those that explain the case of the run as well first. */
+/**
+ * The catalogued mistakes that explain a failure, in sentences, the best explanation first: those that explain the case
+ * of the run as well, for a small case cannot tell all mistakes apart.
+ */
 export function explain(shown: Failing, original: Failing, factor: number): string[] {
-  const here = mistakesOf(shown, factor);
-  if (shown.question === original.question || here.length < 2) return here;
-  // a small case cannot tell all mistakes apart
-  const there = new Set(mistakesOf(original, factor));
-  const both = here.filter((says) => there.has(says));
-  return both.length > 0 ? both : here;
+  const small = diagnosable(shown);
+  const whole = shown === original ? [] : diagnosable(original);
+  if (small.length === 0) return [];
+  const both = diagnoseAll([...small, ...whole], { factor });
+  const found = both.length > 0 || whole.length === 0 ? both : diagnoseAll(small, { factor });
+  const subject = namesOf(shown);
+  return found.map(({ says }) => `your ${subject} ${subject.includes(',') ? 'equal' : 'equals'} ours ${says}`);
 }
 
-function mistakesOf({ question, trial }: Failing, factor: number): string[] {
-  if (trial.reply?.kind !== 'results' || question.phase === 'invalid' || trial.verdict?.findings.length === 0) return [];
-  return diagnose(question.judged.toCase(question.dtype), trial.reply.results, { factor }).map(({ says }) => says);
+function diagnosable({ question, trial: { reply, verdict } }: Failing): { asked: Case; got: readonly PartialAnswer[] }[] {
+  if (reply?.kind !== 'results' || question.phase === 'invalid' || verdict!.findings.length === 0) return [];
+  return [{ asked: question.judged.toCase(question.dtype), got: reply.results }];
+}
+
+/** The failing tensors as mathematics writes them: `y`, `dx`. */
+function namesOf({ trial }: Failing): string {
+  const names = trial.verdict!.findings.map(({ part, name }) => (part === 'grads' ? `d${name}` : name));
+  return [...new Set(names)].join(', ');
 }
 
 /** A saved case as a question. Throws when it cannot be read as a case. */

@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { HarnessError, type HarnessErrorKind } from './harness-error.ts';
-import { after, brief, type Limits } from './limits.ts';
+import { after, brief, type Limits, quoted } from './limits.ts';
 import { LineSplitter } from './lines.ts';
 import { type Message, printElsewhere, readMessage } from './message.ts';
 import { killAtExit } from './living.ts';
@@ -77,10 +77,7 @@ export class HarnessProcess {
     }
     return new Promise((resolve, reject) => {
       const timer = after(timeout, () => {
-        // what came while this process was busy is read before the verdict
-        setImmediate(() => {
-          if (this.#waiting?.timer === timer) this.#late(wanted, timeout);
-        });
+        if (this.#waiting?.timer === timer) this.#late(wanted, timeout);
       });
       this.#waiting = { wanted, timer, resolve, reject };
       if (!this.#cause) this.#child?.stdin?.write(line);
@@ -148,7 +145,7 @@ export class HarnessProcess {
   }
 
   #mute(): void {
-    if (this.#exit !== null || this.#ending) return;
+    if (this.#exit !== null || this.#ending || this.#failure) return;
     const wanted = this.#waiting?.wanted ?? 'it to wait for the next case';
     this.#fail('protocol', `expected ${wanted}, but it has closed ${this.#closed} and still runs; keep it open until {"cmd":"stop"}`);
   }
@@ -187,7 +184,7 @@ export class HarnessProcess {
       clearTimeout(timer);
       resolve(message);
     } else {
-      this.#fail('protocol', `expected nothing before the next case, got ${brief(JSON.stringify(message))}; answer each message once`);
+      this.#fail('protocol', `expected nothing before the next case, got ${quoted(message)}; answer each message once`);
     }
   }
 
@@ -209,13 +206,14 @@ export class HarnessProcess {
   /** Asks the process and its children to terminate, then makes them. */
   #kill(): void {
     const child = this.#child;
-    if (this.#killing || !child) return;
+    if (this.#killing || this.#failure || !child) return;
     this.#killing = true;
     child.stdin?.destroy();
     child.stdout?.destroy();
     signalGroup(child, 'SIGTERM');
     this.#timers.push(
       after(this.#limits.kill, () => {
+        if (this.#failure) return;
         signalGroup(child, 'SIGKILL');
         this.#timers.push(after(this.#limits.drain, this.#finish));
       }),

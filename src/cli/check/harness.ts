@@ -11,7 +11,7 @@
 import { HarnessError } from './harness-error.ts';
 import { HarnessProcess } from './harness-process.ts';
 import { type Introduction, introductionOf } from './introduction.ts';
-import { brief, limits as defaults, type Limits } from './limits.ts';
+import { limits as defaults, type Limits, quoted } from './limits.ts';
 
 export { HarnessError, type HarnessErrorKind } from './harness-error.ts';
 export type { Introduction } from './introduction.ts';
@@ -62,15 +62,15 @@ export class Harness {
 
   /**
    * Sends a case and gives the reply, without its `seq`. One case at a time. After a HarnessError the process is gone:
-   * `restart` before the next case.
+   * `restart` before the next case. `timeout` is for a case that is known to take another time than most.
    */
-  async run(asked: object): Promise<unknown> {
+  async run(asked: object, { timeout = this.#options.caseTimeout }: { readonly timeout?: number } = {}): Promise<unknown> {
     if (this.#running) throw new Error('Harness.run: one case at a time; await the reply to the last one');
     this.#running = true;
     try {
       const running = this.#process;
       const seq = ++this.#seq;
-      const { seq: got, ...reply } = await running.ask({ cmd: 'run', seq, case: asked }, `the answer to seq ${seq}`, this.#options.caseTimeout);
+      const { seq: got, ...reply } = await running.ask({ cmd: 'run', seq, case: asked }, `the answer to seq ${seq}`, timeout);
       if (got !== seq) throw await running.refuse(`expected the answer to seq ${seq}, ${otherwise(got, seq, reply)}`);
       return reply;
     } finally {
@@ -116,8 +116,8 @@ async function introduced({ command, startTimeout }: HarnessOptions, limits: Lim
 
 /** What came instead of the reply to a case. */
 function otherwise(got: unknown, seq: number, reply: object): string {
-  const quoted = brief(JSON.stringify({ ...(got !== undefined && { seq: got }), ...reply }));
-  if (got === undefined) return `got a message without its seq: ${quoted}; copy seq from the message that asks`;
-  if (typeof got === 'number' && got < seq) return `got one with the seq of an older case: ${quoted}; answer each case once, before the next is read`;
-  return `got one with another seq: ${quoted}; copy seq from the message that asks, unchanged`;
+  const message = quoted({ ...(got !== undefined && { seq: got }), ...reply });
+  if (got === undefined) return `got a message without its seq: ${message}; copy seq from the message that asks`;
+  if (typeof got === 'number' && got < seq) return `got one with the seq of an older case: ${message}; answer each case once, before the next is read`;
+  return `got one with another seq: ${message}; copy seq from the message that asks, unchanged`;
 }

@@ -1,5 +1,5 @@
 /** What a harness says of itself when it is started. */
-import { brief } from './limits.ts';
+import { quoted } from './limits.ts';
 import type { Message } from './message.ts';
 
 export interface Introduction {
@@ -17,7 +17,7 @@ const example =
 
 /** The introduction in a message, or what is wrong with it; unknown fields are ignored, and features may be left out. */
 export function introductionOf(message: Message): Introduction | string {
-  const wrong = (what: string): string => `${what}, got ${brief(JSON.stringify(message))}; answer start with, for example, ${example}`;
+  const wrong = (what: string): string => `${what}, got ${quoted(message)}; answer start with, for example, ${example}`;
   if (message.errored === true) return wrong('it failed at its start');
   if (message.version !== 1) return wrong('its version of the protocol must be 1');
   const { implementation, norms, dtypes, features = [] } = message;

@@ -17,9 +17,21 @@ export interface Limits {
 
 export const limits: Limits = { line: 2 ** 26, blankLines: 1000, stderr: 4096, grace: 5000, kill: 500, drain: 2000 };
 
-/** A timer whose limit may be more than timers can count, which would make it ring at once. */
-export function after(milliseconds: number, body: () => void): NodeJS.Timeout {
-  return setTimeout(body, Math.min(milliseconds, 2 ** 31 - 1));
+/**
+ * A timer for a verdict. What came while this process was busy is heard before it: timers ring first after a pause. The
+ * limit may be more than timers can count, which would make them ring at once.
+ */
+export function after(milliseconds: number, verdict: () => void): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(verdict), Math.min(milliseconds, 2 ** 31 - 1));
+}
+
+/** What a harness sent, for a message. JSON can be read at any depth, but not written. */
+export function quoted(value: unknown): string {
+  try {
+    return brief(JSON.stringify(value));
+  } catch {
+    return 'a message that is nested too deeply to be shown';
+  }
 }
 
 /** The text for a message, cut to a length that can be read. */

@@ -27,7 +27,8 @@ export function readMessage(line: Buffer): Message | null | string {
 }
 
 function remedy(text: string): string {
-  const outside = text.replace(/"(?:[^"\\]|\\.)*"/g, '""');
+  // every other piece between quotation marks is outside of strings
+  const outside = text.replace(/\\./g, '').split('"').filter((_, i) => i % 2 === 0).join('""');
   const bare = /^\s*\{/.test(text) && /\b(?:NaN|Infinity|nan|inf)\b/.test(outside);
   return bare ? 'JSON has no such numbers: write "NaN", "Infinity", "-Infinity" as strings' : printElsewhere;
 }

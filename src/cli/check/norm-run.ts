@@ -1,6 +1,7 @@
 /** The cases of one norm in one dtype: asked one after the other, counted, the first failure looked into. */
 import { caseAt } from '../../oracle/generate/case-at.ts';
 import type { OracleCase } from '../../oracle/generate/oracle-case.ts';
+import { indicesOf } from '../arguments.ts';
 import type { Expected } from './expected.ts';
 import { explain, type Failing, type Failure, type Means, questionOf, smallest } from './failure.ts';
 import type { CheckOptions } from './options.ts';
@@ -21,20 +22,13 @@ export interface NormRun extends Omit<Means, 'fc' | 'trying'> {
   readonly report: (asked: OracleCase, failure: Failure) => void;
 }
 
-/** The places of a run that a shard has. */
-export function placesOf({ runs, shard }: Pick<CheckOptions, 'runs' | 'shard'>): number[] {
-  const places: number[] = [];
-  for (let index = shard.index; index < runs; index += shard.of) places.push(index);
-  return places;
-}
-
 /** Runs the cases of `tally.subject` and counts them in `tally`, which is right at any time. */
 export async function runNorm(tally: Tally, run: NormRun): Promise<void> {
   const { options, examiner, step } = run;
   const { seed, runs, phases } = options;
   const { entry, dtype } = tally.subject;
   let lostInARow = 0;
-  for (const index of placesOf(options)) {
+  for (const index of indicesOf(options.shard, runs)) {
     const asked = caseAt(entry, index, { seed, runs, ...(phases && { phases }) });
     const question = questionOf(asked, dtype);
     const trial = await examiner.ask(question);

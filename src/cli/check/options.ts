@@ -1,24 +1,10 @@
 /** The options of `normgrad check`: what they are, what they default to, and what they may be. */
-import { catalog, ops } from '../../norms/catalog.ts';
 import type { Entry } from '../../norms/catalog/entry.ts';
 import { type Phase, phases } from '../../oracle/generate/phases.ts';
 import type { DType } from '../../tensor/dtype.ts';
+import { entriesOf, integerOf, type Shard, shardOf } from '../arguments.ts';
 import { UsageError } from '../usage-error.ts';
-import {
-  choices,
-  type DriveOptions,
-  driveOptionNames,
-  driveOptions,
-  driveOptionsUsage,
-  given,
-  integer,
-} from './command-line.ts';
-
-/** A part of a run: the cases whose number has the remainder `index` when divided by `of`. */
-export interface Shard {
-  readonly index: number;
-  readonly of: number;
-}
+import { type DriveOptions, driveOptionNames, driveOptions, driveOptionsUsage, given, listOf } from './command-line.ts';
 
 /** What a check is asked to be. */
 export interface CheckOptions extends DriveOptions {
@@ -40,7 +26,6 @@ export interface CheckOptions extends DriveOptions {
 }
 
 const defaults = { runs: 100, seed: 1 };
-const known: readonly Entry[] = [...catalog, ...ops];
 
 /** What `--help` shows. */
 export const checkUsage = `Usage: normgrad check NORM... | all [options] -- COMMAND [ARGUMENT...]
@@ -73,41 +58,23 @@ const valued = ['runs', 'seed', 'dtype', 'phase', 'xfail', 'report', 'shard', ..
 export function parseCheckOptions(args: readonly string[]): CheckOptions | null {
   const found = given(args, valued, ['no-shrink']);
   if (found.flags.has('help')) return null;
-  const { values, positionals } = found;
-  const all = positionals.includes('all');
+  const { named, others } = found;
   return {
-    entries: all ? known : entriesOf(positionals),
-    all,
+    entries: entriesOf(others),
+    all: others.includes('all'),
     ...driveOptions(found),
-    runs: integer('runs', values.runs, 1, defaults.runs),
-    seed: integer('seed', values.seed, 0, defaults.seed),
-    dtypes: values.dtype === undefined ? null : choices<DType>('dtype', values.dtype, ['float32', 'float64']),
-    phases: values.phase === undefined ? null : choices<Phase>('phase', values.phase, phases),
-    xfail: path('xfail', values.xfail),
-    report: path('report', values.report),
-    shard: shardOf(values.shard ?? '1/1'),
+    runs: integerOf('runs', named.runs, 1, defaults.runs),
+    seed: integerOf('seed', named.seed, 0, defaults.seed),
+    dtypes: listOf<DType>('dtype', named.dtype, ['float32', 'float64']),
+    phases: listOf<Phase>('phase', named.phase, phases as [Phase, ...Phase[]]),
+    xfail: path('xfail', named.xfail),
+    report: path('report', named.report),
+    shard: shardOf(named.shard),
     shrink: !found.flags.has('no-shrink'),
   };
-}
-
-function entriesOf(slugs: readonly string[]): Entry[] {
-  if (slugs.length === 0) throw new UsageError('name the norms to check, or all');
-  return [...new Set(slugs)].map((slug) => {
-    const entry = known.find((candidate) => candidate.slug === slug);
-    if (entry) return entry;
-    throw new UsageError(`there is no norm "${slug}"; use ${known.map((candidate) => candidate.slug).join(', ')}, or all`);
-  });
 }
 
 function path(name: string, value: string | undefined): string | null {
   if (value === '') throw new UsageError(`--${name} must name a file, got ""`);
   return value ?? null;
-}
-
-function shardOf(text: string): Shard {
-  const [, index, of] = /^(\d{1,9})\/(\d{1,9})$/.exec(text) ?? [];
-  if (index === undefined || Number(index) < 1 || Number(index) > Number(of)) {
-    throw new UsageError(`--shard must be I/N with I from 1 to N, as 2/3, got "${text}"`);
-  }
-  return { index: Number(index) - 1, of: Number(of) };
 }

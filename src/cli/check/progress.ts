@@ -3,7 +3,8 @@
  * the worst ratio so far. Elsewhere (a file, a pipe) there is a line for each norm when it is done.
  */
 import type { Screen } from '../train/progress.ts';
-import { shownRate, shownRatio } from './numbers.ts';
+import { showNumber } from '../../oracle/show-number.ts';
+import { shownRate } from './numbers.ts';
 import { unhappy } from './table.ts';
 import type { Tally } from './tally.ts';
 
@@ -47,7 +48,7 @@ export class Progress {
       `${this.#begun}/${this.#total} ${label.padEnd(this.#width)}`,
       `${String(tally.cases).padStart(String(tally.planned).length)}/${tally.planned}`,
       `${shownRate(tally.cases, now - this.#start)}/s`,
-      `worst ${shownRatio(tally.worst)}`,
+      `worst ${showNumber(tally.worst)}`,
       ...unhappy(tally),
       ...(doing ? [doing] : []),
     ].join('  ');
@@ -63,7 +64,7 @@ export class Progress {
       label.padEnd(this.#width),
       `${of} cases`,
       `${shownRate(tally.cases, this.#now() - this.#start)}/s`,
-      `worst ${shownRatio(tally.worst)}`,
+      `worst ${showNumber(tally.worst)}`,
       ...unhappy(tally),
     ].join('  ');
     this.#screen.write(`${line}\n`);

@@ -1,4 +1,5 @@
 /** What is to be checked: what was asked for of what the harness declares, and in words what is left out. */
+import { ops } from '../../norms/catalog.ts';
 import type { Entry } from '../../norms/catalog/entry.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import type { CheckOptions } from './options.ts';
@@ -34,7 +35,7 @@ export function subjectsOf({ entries, all, dtypes }: Pick<CheckOptions, 'entries
     const names = all && missing.length > LISTED ? `${missing.length} of ${entries.length} norms` : missing.join(', ');
     leftOut.push(`left out, not declared by the harness: ${names}`);
   }
-  const unknown = declared.norms.filter((slug) => all && !entries.some((entry) => entry.slug === slug));
+  const unknown = declared.norms.filter((slug) => all && ![...entries, ...ops].some((entry) => entry.slug === slug));
   if (unknown.length > 0) leftOut.push(`left out, not in the catalogue: ${unknown.slice(0, LISTED).join(', ')}`);
   const wanted = dtypes ?? [(['float32', 'float64'] as const).find((dtype) => declared.dtypes.includes(dtype)) ?? 'float32'];
   const spoken = wanted.filter((dtype) => declared.dtypes.includes(dtype));

@@ -1,13 +1,13 @@
 /** The end of a check: the table, what is to be said of expected failures, one sentence, the exit code. */
+import { paragraph } from '../../oracle/layout.ts';
+import { showNumber } from '../../oracle/show-number.ts';
 import { parts } from '../../oracle/tolerance.ts';
 import { grouped } from '../train/format.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Expected } from './expected.ts';
-import { shownRatio } from './numbers.ts';
 import type { CheckOptions } from './options.ts';
 import { labelOf, summaryTable } from './table.ts';
 import { judgedCases, type Tally } from './tally.ts';
-import { paragraph } from './text.ts';
 
 /** How a check ended. */
 export interface End {
@@ -33,7 +33,7 @@ export function summary(
 ): string {
   const { tallies } = end;
   const lines: string[] = tallies.length > 0 ? [summaryTable(tallies, severalDTypes, columns), ''] : [];
-  const say = (text: string): void => void lines.push(paragraph(text, columns, 0));
+  const say = (text: string): void => void lines.push(...paragraph('', text, columns - 1));
   for (const tally of tallies) {
     if (tally.kinds.size > 0) say(`${labelOf(tally, severalDTypes)}: ${kindsOf(tally)}`);
   }
@@ -68,6 +68,6 @@ function sentence(end: End, severalDTypes: boolean): string {
   const expected = tallies.reduce((sum, tally) => sum + tally.expected, 0);
   return [
     expected > 0 ? `passed but for ${expected} expected ${expected === 1 ? 'failure' : 'failures'}` : 'all passed',
-    `: ${grouped(cases)} cases, worst ratio ${shownRatio(worst.worst)}${tallies.length > 1 ? ` (${labelOf(worst, severalDTypes)})` : ''}`,
+    `: ${grouped(cases)} cases, worst ratio ${showNumber(worst.worst)}${tallies.length > 1 ? ` (${labelOf(worst, severalDTypes)})` : ''}`,
   ].join('');
 }

@@ -1,5 +1,5 @@
 /** The summary of a check: a line for each norm. */
-import { shownRatio } from './numbers.ts';
+import { showNumber } from '../../oracle/show-number.ts';
 import type { Tally } from './tally.ts';
 
 const heads = ['norm', 'cases', 'passed', 'failed', 'skipped', 'worst', 'notes'];
@@ -28,7 +28,7 @@ export function summaryTable(tallies: readonly Tally[], severalDTypes: boolean, 
     `${tally.passed}`,
     `${tally.failed + tally.lost + tally.flaky}`,
     `${tally.skipped}`,
-    tally.passed + tally.failed + tally.expected > 0 ? shownRatio(tally.worst) : '–',
+    tally.passed + tally.failed + tally.expected > 0 ? showNumber(tally.worst) : '–',
   ]);
   const widths = heads.slice(0, -1).map((head, i) => Math.max(head.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]): string =>

@@ -1,10 +1,16 @@
 /** A harness that misbehaves in a single case, as `do` in the case says. */
 import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { good, rightAnswer, say, serve } from './serve.js';
 
 const out = (text) => process.stdout.write(text);
 const right = (message) => JSON.stringify(rightAnswer(message));
 const holdThePipe = () => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: ['ignore', 'inherit', 'inherit'] }).pid;
+const closeInput = () => {
+  process.stdin.destroy();
+  closeSync(0);
+  setInterval(() => {}, 1000);
+};
 
 const behaviours = {
   good,
@@ -29,9 +35,9 @@ const behaviours = {
     process.exit(7);
   },
   'crashes': () => process.kill(process.pid, 'SIGKILL'),
-  'ends in the middle': (message) => process.stdout.write(right(message).slice(0, 14), () => process.exit(1)),
+  'ends in the middle': (message) => process.stdout.write(right(message).split('esults')[0], () => process.exit(1)),
   'hangs': () => {},
-  'hangs in the middle': (message) => out(right(message)),
+  'answers and begins to write': (message) => out(`${right(message)}\n{"seq":`),
   'garbage': () => out('Traceback (most recent call last):\n'),
   'garbage before': (message) => out(`debug: x is 3\n${right(message)}\n`),
   'bare NaN': ({ seq }) => out(`{"seq":${seq},"results":[NaN]}\n`),
@@ -40,6 +46,8 @@ const behaviours = {
   'no seq': () => say({ errored: true, message: 'what?' }),
   'wrong seq': ({ seq }) => say({ seq: String(seq), results: [] }),
   'older seq': ({ seq }) => say({ seq: seq - 1, results: [] }),
+  'deep without seq': () => out(`{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}\n`),
+  'deep behind the answer': (message) => out(`${right(message)}\n{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}\n`),
   'twice': (message) => out(`${right(message)}\n${right(message)}\n`),
   'line without end': () => {
     const more = () => process.stdout.write('x'.repeat(65536), more);
@@ -54,18 +62,16 @@ const behaviours = {
     const more = () => process.stdout.write('\n'.repeat(4096), more);
     more();
   },
-  'stderr without end': () => {
+  'stderr without end': (message) => {
+    process.stderr.write('y'.repeat(65536));
+    good(message);
     const more = () => process.stderr.write('y'.repeat(65536), more);
     more();
   },
-  'closes stdin': () => {
-    process.stdin.destroy();
-    setInterval(() => {}, 1000);
-  },
+  'closes stdin': () => closeInput(),
   'answers and closes stdin': (message) => {
-    process.stdin.destroy();
+    closeInput();
     good(message);
-    setInterval(() => {}, 1000);
   },
   'leaves a child': (message) => {
     say({ ...rightAnswer(message), child: holdThePipe() });

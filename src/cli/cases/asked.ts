@@ -1,0 +1,32 @@
+/** What `normgrad cases` is asked for, and a case as one JSON object. */
+import type { Entry } from '../../norms/catalog/entry.ts';
+import { caseToJson } from '../../oracle/case.ts';
+import type { OracleCase } from '../../oracle/generate/oracle-case.ts';
+import type { Phase } from '../../oracle/generate/phases.ts';
+import { reply } from '../../oracle/protocol.ts';
+import type { DType } from '../../tensor/dtype.ts';
+import type { Shard } from '../arguments.ts';
+
+export const formats = ['jsonl', 'npz', 'safetensors'] as const;
+export type Format = (typeof formats)[number];
+
+export interface Asked {
+  readonly entries: readonly Entry[];
+  readonly runs: number;
+  readonly seed: number;
+  readonly dtype: DType;
+  readonly phases: readonly Phase[];
+  readonly shard: Shard;
+  readonly answers: boolean;
+}
+
+/** A case, with its place in the run, and with its answers where they are asked for. */
+export function asJson(found: OracleCase, { dtype, answers }: Pick<Asked, 'dtype' | 'answers'>): object {
+  const { norm, ...rest } = found.toJson(dtype) as { norm: string };
+  return { norm, index: found.index, ...rest, ...(answers && rightAnswer(found, dtype)) };
+}
+
+/** The answers are computed in float64, whatever the dtype of the case. */
+function rightAnswer(found: OracleCase, dtype: DType): object {
+  return reply(JSON.stringify(caseToJson(found.toCase(dtype))), { dtype: 'float64', form: 'definition' })!;
+}
