@@ -59,7 +59,8 @@ function results(value: unknown, { dtype, form = 'fused' }: AnswerOptions): obje
   }
 }
 
-function answerToJson({ outputs, grads, stateAfter }: Answer): object {
+/** An answer as a JSON value. */
+export function answerToJson({ outputs, grads, stateAfter }: Answer): object {
   return {
     outputs: mapTensors(outputs, tensorToJson),
     grads: mapTensors(grads, tensorToJson),

@@ -1,9 +1,9 @@
 /** What `normgrad cases` is asked for, and a case as one JSON object. */
 import type { Entry } from '../../norms/catalog/entry.ts';
-import { caseToJson } from '../../oracle/case.ts';
+import { type Answer, answer } from '../../oracle/answer.ts';
 import type { OracleCase } from '../../oracle/generate/oracle-case.ts';
 import type { Phase } from '../../oracle/generate/phases.ts';
-import { reply } from '../../oracle/protocol.ts';
+import { answerToJson } from '../../oracle/protocol.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import type { Shard } from '../arguments.ts';
 
@@ -23,10 +23,18 @@ export interface Asked {
 /** A case, with its place in the run, and with its answers where they are asked for. */
 export function asJson(found: OracleCase, { dtype, answers }: Pick<Asked, 'dtype' | 'answers'>): object {
   const { norm, ...rest } = found.toJson(dtype) as { norm: string };
-  return { norm, index: found.index, ...rest, ...(answers && rightAnswer(found, dtype)) };
+  return { norm, index: found.index, ...rest, ...(answers && answerFields(found)) };
 }
 
-/** The answers are computed in float64, whatever the dtype of the case. */
-function rightAnswer(found: OracleCase, dtype: DType): object {
-  return reply(JSON.stringify(caseToJson(found.toCase(dtype))), { dtype: 'float64', form: 'definition' })!;
+function answerFields(found: OracleCase): object {
+  const results = rightAnswers(found);
+  return results ? { results: results.map(answerToJson) } : { rejected: true };
+}
+
+/**
+ * The right answers, in float64 whatever the dtype of the case: they are what an answer in float32 is measured against.
+ * Null for a case that has to be rejected.
+ */
+export function rightAnswers(found: OracleCase): readonly Answer[] | null {
+  return found.phase === 'invalid' ? null : answer(found.toCase('float64'), 'definition');
 }

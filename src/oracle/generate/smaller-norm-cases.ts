@@ -1,4 +1,4 @@
-/** How a case of a norm shrinks: extents in all tensors alike, axes of 1, then the data of each tensor. */
+/** How a case of a norm shrinks: calls, extents in all tensors alike, axes of 1, then the data of each tensor. */
 import type { Draft } from '../../norms/catalog/entry.ts';
 import { NormCase } from './norm-case.ts';
 import { extentOf, type Place, placesOf } from './places.ts';
@@ -8,6 +8,7 @@ import type { TensorCase } from './tensor-case.ts';
 /** All cases one step smaller, the most promising first. */
 export function* smallerNormCases(value: NormCase): IterableIterator<NormCase> {
   const { draft } = value;
+  yield* withFewerCalls(value);
   for (const [name, extent] of Object.entries(draft.sizes)) {
     for (const keep of fewer(extent)) {
       const found = rebuilt(value, { ...draft, sizes: { ...draft.sizes, [name]: keep.length } }, (data, axes) =>
@@ -27,20 +28,37 @@ export function* smallerNormCases(value: NormCase): IterableIterator<NormCase> {
   yield* withSimplerData(value);
 }
 
-/** The case of another draft with the tensors of `value`, changed; null when they do not fit it. */
+/** One call alone, then all but one. The modes of the calls are an option of the draft that every norm of several calls has. */
+function* withFewerCalls(value: NormCase): IterableIterator<NormCase> {
+  const { draft, plan } = value;
+  const count = plan.modes.length;
+  if (count < 2 || !Array.isArray(draft.options.modes)) return;
+  const modes = draft.options.modes as readonly unknown[];
+  const all = modes.map((_, i) => i);
+  const kept = [...all.map((i) => [i]), ...(count > 2 ? all.map((dropped) => all.filter((i) => i !== dropped)) : [])];
+  for (const calls of kept) {
+    const next = { ...draft, options: { ...draft.options, modes: calls.map((i) => modes[i]) } };
+    const found = rebuilt(value, next, (data) => data, calls);
+    if (found) yield found;
+  }
+}
+
+/** The case of another draft with the tensors of a case, changed, and those of its calls that are left; null when they do not fit it. */
 function rebuilt(
   { entry, plan, tensors }: NormCase,
   next: Draft,
   change: (data: TensorCase, axes: readonly string[]) => TensorCase,
+  calls: readonly number[] = plan.modes.map((_, i) => i),
 ): NormCase | null {
   const nextPlan = entry.plan(next);
   if (!nextPlan) return null;
   const axesByPlace = new Map(placesOf(plan).map(([place, { axes }]) => [place, axes]));
   const left = new Map<string, TensorCase>();
   for (const [place, { axes, filling, below = 1 }] of placesOf(nextPlan)) {
-    const before = tensors.get(place);
+    const source = place.replace(/\.(\d+)\./, (_, call: string) => `.${calls[Number(call)]}.`);
+    const before = tensors.get(source);
     if (!before) return null;
-    const data = change(before, axesByPlace.get(place)!);
+    const data = change(before, axesByPlace.get(source)!);
     if (String(data.shape) !== String(axes.map((axis) => extentOf(next, axis)))) return null;
     if (filling === 'index' && data.integers.some((integer) => integer >= below)) return null;
     left.set(place, data);
