@@ -28,7 +28,7 @@ export interface Limits {
   readonly factor: number;
 }
 
-const largest: Readonly<Record<DType, number>> = { float32: (2 - 2 ** -23) * 2 ** 127, float64: Number.MAX_VALUE };
+const largest: Readonly<Record<DType, number>> = { float32: 3.4028234663852886e38, float64: 1.7976931348623157e308 };
 
 /** The element of `got` that is farthest off for what it is allowed; among those infinitely far, the one most off. */
 export function worstElement(

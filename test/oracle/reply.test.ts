@@ -43,6 +43,8 @@ test('a part or a tensor that is null is left out', () => {
   assert.equal(reply.results[0]!.outputs, {});
   assert.equal(Object.keys(reply.results[0]!.grads!), ['x']);
   assert.is(reply.results[0]!.stateAfter, undefined);
+  const without = replyFromJson({ results: [{ outputs: { y }, grads: null }] }, 'float32');
+  assert.equal(without.kind === 'results' && Object.keys(without.results[0]!), ['outputs']);
 });
 
 test('a case is skipped, rejected, or answered by an error, with a message or without', () => {

@@ -1,13 +1,9 @@
 import * as assert from 'uvu/assert';
-import * as fc from 'fast-check';
 import { suite } from 'uvu';
-import { entryOf } from '../../src/norms/catalog.ts';
 import { answer } from '../../src/oracle/answer.ts';
-import { type Case, caseFromJson } from '../../src/oracle/case.ts';
-import { judged, judgedByRuns, ratioOf, unitOf, worstOf, worstWithin } from '../../src/oracle/tolerance.ts';
+import { caseFromJson } from '../../src/oracle/case.ts';
+import { judged, ratioOf, unitOf, worstOf } from '../../src/oracle/tolerance.ts';
 import { assertThrows } from '../support/assertions.ts';
-import { normCases } from '../support/norm-case.ts';
-import { check } from '../support/property.ts';
 
 const test = suite('tolerance by Monte-Carlo arithmetic');
 
@@ -103,52 +99,6 @@ test('a case in float32 is refused: its answers would be rounded already', () =>
   assertThrows(() => judged(layerCase([1, 2, 4], 'float32')), 'TypeError', /must be in float64, got float32/);
 });
 
-/** A right answer with one element off by a multiple of what is allowed. */
-function offBy(asked: Case, times: number, at: number) {
-  const { want, allowed } = judged(asked);
-  const tensors = want.flatMap((call) => [...Object.values(call.outputs), ...Object.values(call.grads), ...Object.values(call.stateAfter)]);
-  const limits = allowed.flatMap((call) => [...Object.values(call.outputs), ...Object.values(call.grads), ...Object.values(call.stateAfter)]);
-  const chosen = at % tensors.length;
-  const { data } = tensors[chosen]!;
-  if (data.length > 0) data[at % data.length]! += times * limits[chosen]!.data[at % data.length]!;
-  return want;
-}
-
-for (const slug of ['layer', 'batch', 'online', 'sparse-switchable']) {
-  test(`${slug}: whether a ratio is within a limit is known early exactly as in the end, for right answers and wrong ones`, () => {
-    check(
-      fc.property(normCases(entryOf(slug)), fc.constantFrom(0, 0.5, 0.999, 1.001, 1.5, 100), fc.nat(1000), (found, times, at) => {
-        const asked = found.toCase('float64');
-        const got = times === 0 ? answer(found.toCase('float32')) : offBy(asked, times, at);
-        const late = worstOf(got, judged(asked));
-        const early = worstWithin(1, got, asked);
-        assert.is(early.ratio <= 1, late.ratio <= 1);
-        if (late.ratio > 1) assert.equal(early, late);
-      }),
-      { runs: 12 },
-    );
-  });
-}
-
-test('an answer that only the last runs explain is found to be within the limit', () => {
-  const asked = layerCase([1000.25, 1001.5, 999.75, 1003]);
-  const { ratio } = worstWithin(1, offBy(asked, 0.999, 0), asked);
-  assert.ok(ratio > 0.9 && ratio <= 1, `ratio ${ratio}`);
-});
-
-test('what is allowed never shrinks from run to run, and ends as judged has it', () => {
-  const asked = layerCase([1000.25, 1001.5, 999.75, 1003]);
-  const stages = [...judgedByRuns(asked)].length;
-  assert.is(stages, 25);
-  let before = new Float64Array(4);
-  for (const { allowed } of judgedByRuns(asked)) {
-    const now = Float64Array.from(allowed[0]!.outputs.y!.data);
-    now.forEach((limit, i) => assert.ok(limit >= before[i]!));
-    before = now;
-  }
-  assert.equal(before, Float64Array.from(judged(asked).allowed[0]!.outputs.y!.data));
-});
-
 test('a number that is not finite is off unless it is the same', () => {
   const asked = layerCase([1, 2, NaN]);
   const reference = judged(asked);
@@ -159,6 +109,7 @@ test('a number that is not finite is off unless it is the same', () => {
   assert.is(ratioOf(1, Infinity, 0), Infinity);
   assert.is(ratioOf(-Infinity, Infinity, 0), Infinity);
   assert.is(ratioOf(Infinity, Infinity, 0), 0);
+  assert.equal([ratioOf(Infinity, 1, Infinity), ratioOf(5, Infinity, Infinity), ratioOf(NaN, 1, Infinity)], [0, 0, Infinity]);
 });
 
 test.run();
