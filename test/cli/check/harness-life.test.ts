@@ -1,9 +1,7 @@
 import * as assert from 'uvu/assert';
-import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { Harness, HarnessError } from '../../../src/cli/check/harness.ts';
 import { ended, failure, isAlive, patience, script, started } from './start-harness.ts';
@@ -90,15 +88,17 @@ test('no limit on time is possible', async () => {
 
 test('a restart waits for the end of the old process, whether it was well or not', async () => {
   const diary = join(folder, 'diary');
+  const begin = Date.now();
   const harness = await started(script('lingers', diary), { kill: patience, grace: patience });
-  const pids = [((await harness.run({})) as { pid: number }).pid];
+  // so long that a process that was not waited for would be seen to overlap with the next
+  const linger = 200 + 2 * (Date.now() - begin);
+  const { pid: a } = (await harness.run({ linger })) as { pid: number };
   await harness.restart();
-  pids.push(((await harness.run({})) as { pid: number }).pid);
-  await failure(harness.run({ hang: true }, { timeout: 50 }));
+  const { pid: b } = (await harness.run({ linger })) as { pid: number };
+  assert.is((await failure(harness.run({ linger, hang: true }, { timeout: 50 }))).kind, 'timeout');
   await harness.restart();
-  pids.push(((await harness.run({})) as { pid: number }).pid);
+  const { pid: c } = (await harness.run({ linger })) as { pid: number };
   await harness.stop();
-  const [a, b, c] = pids;
   assert.is(readFileSync(diary, 'utf8'), `starts ${a}\nends ${a}\nstarts ${b}\nends ${b}\nstarts ${c}\nends ${c}\n`);
 });
 
@@ -128,7 +128,7 @@ test('a harness that ignores that it is to stop is killed, with its children', a
 test('a stop waits for an end in good order', async () => {
   const diary = join(folder, 'last');
   const harness = await started(script('lingers', diary), { grace: patience });
-  const { pid } = (await harness.run({})) as { pid: number };
+  const { pid } = (await harness.run({ linger: 200 })) as { pid: number };
   await harness.stop();
   assert.is(readFileSync(diary, 'utf8'), `starts ${pid}\nends ${pid}\n`);
 });
@@ -170,26 +170,6 @@ test('a restart that fails throws, and can be tried again', async () => {
   await harness.restart();
   assert.ok(await harness.run({}));
   await harness.stop();
-});
-
-for (const [how, end] of [['exits', null], ['is interrupted', 'SIGINT'], ['is terminated', 'SIGTERM']] as const) {
-  test(`a harness does not outlive the process that drives it when that ${how}`, async () => {
-    const file = fileURLToPath(new URL('./harnesses/owner.ts', import.meta.url));
-    const owner = spawn(process.execPath, ['--import', 'tsx', file, how], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const over = new Promise<NodeJS.Signals | null>((resolve) => owner.on('exit', (_, signal) => resolve(signal)));
-    const line = await new Promise<string>((resolve) => owner.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())));
-    if (end) owner.kill(end);
-    assert.is(await over, end);
-    for (const pid of line.trim().split(' ').map(Number)) await ended(pid);
-  });
-}
-
-test('the listeners for signals go with the last harness', async () => {
-  const before = process.listenerCount('SIGINT');
-  const harness = await started(script('on-demand'));
-  assert.is(process.listenerCount('SIGINT'), before + 1);
-  await harness.stop();
-  assert.is(process.listenerCount('SIGINT'), before);
 });
 
 test('a HarnessError is an error with a name', () => {

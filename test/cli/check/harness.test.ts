@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { suite } from 'uvu';
 import type { Harness, HarnessErrorKind } from '../../../src/cli/check/harness.ts';
 import type { Limits } from '../../../src/cli/check/limits.ts';
-import { ended, failure, script, started } from './start-harness.ts';
+import { ended, failure, patience, script, started } from './start-harness.ts';
 
 const test = suite('a harness answers cases');
 const command = script('on-demand');
@@ -96,10 +96,23 @@ refused('a message nested without measure breaks the protocol like another', 'de
 refused('a message nested without measure that nobody asked for breaks the protocol of the next case', 'deep behind the answer', 'protocol', /nested too deeply to be shown;/, { later: true });
 refused('a second answer to a case breaks the protocol of the next', 'twice', 'protocol', /expected .*, got .*\{"seq":.*answer each/, { later: true });
 refused('lines without end that nobody asked for break the protocol', 'lines without end', 'protocol', /expected .*, got .*answer each/, { later: true });
-refused('blank lines without end break the protocol', 'blank lines without end', 'protocol', /got 1001 blank lines/);
-refused('a line without end breaks the protocol at the limit', 'line without end', 'protocol', /a line of more than 1000000 bytes/, { limits: { line: 1e6 } });
+refused('blank lines without end break the protocol', 'blank lines without end', 'protocol', /got 1001 blank lines/, { timeout: 20_000 });
+refused('a line without end breaks the protocol at the limit', 'line without end', 'protocol', /a line of more than 1000000 bytes/, { limits: { line: 1e6 }, timeout: 20_000 });
 refused('closed input breaks the protocol at the next case', 'answers and closes stdin', 'protocol', /closed its standard input and still runs/, { later: true, limits: { drain: 300 } });
 refused('a child that holds the pipes does not hide the end of its parent', 'leaves a child and ends', 'died', /ended with exit code 5/, { later: true, limits: { drain: 300 } });
+
+test('what comes out of the pipes shortly after the end of the process counts', async () => {
+  const harness = await started(command, { drain: patience });
+  assert.equal(((await harness.run({ do: 'lets a child answer and ends', text: 'late' })) as { results: string[] }).results, ['late']);
+  assert.is((await failure(harness.run({}))).kind, 'died');
+  await harness.stop();
+});
+
+test('blank lines are counted from message to message', async () => {
+  const harness = await started(command, { blankLines: 5 });
+  for (let i = 0; i < 5; i++) assert.equal(((await harness.run({ do: 'blank lines', text: `${i}` })) as { results: string[] }).results, [`${i}`]);
+  await harness.stop();
+});
 
 test('closed input does not kill the answer that was on its way, nor this process at a large case', async () => {
   const harness = await started(command, { drain: 300 });

@@ -68,7 +68,6 @@ const behaviours = {
     const more = () => process.stderr.write('y'.repeat(65536), more);
     more();
   },
-  'closes stdin': () => closeInput(),
   'answers and closes stdin': (message) => {
     closeInput();
     good(message);
@@ -80,7 +79,11 @@ const behaviours = {
     const child = holdThePipe();
     process.stdout.write(`${JSON.stringify({ ...rightAnswer(message), child })}\n`, () => process.exit(5));
   },
-  'leaves a child and hangs': () => void process.stderr.write(`child ${holdThePipe()}\n`),
+  'lets a child answer and ends': (message) => {
+    const code = `process.on('disconnect', () => console.log(process.argv[1])); process.send('ready')`;
+    const child = spawn(process.execPath, ['-e', code, right(message)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    child.once('message', () => process.exit(0));
+  },
 };
 
 serve({ run: (message) => behaviours[message.case.do ?? 'good'](message) });
