@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { suite } from 'uvu';
 import { Harness } from '../../src/cli/check/harness.ts';
+import { tensorFromJson } from '../../src/formats/json-tensor.ts';
 import { answerable } from '../../src/norms/catalog.ts';
 import { caseAt } from '../../src/oracle/generate/case-at.ts';
 import type { Phase } from '../../src/oracle/generate/phases.ts';
 import { judge, profiles, type Verdict } from '../../src/oracle/judge.ts';
+import { reply } from '../../src/oracle/protocol.ts';
 import { replyFromJson } from '../../src/oracle/reply.ts';
 import type { DType } from '../../src/tensor/dtype.ts';
 import { filesBelow, read, root } from '../support/project.ts';
@@ -134,6 +136,32 @@ for (const dtype of ['float32', 'float64'] as const) {
     assertAllPassed(await verdicts(javascript, 'batch', { runs: 40, dtype }));
   });
 }
+
+/** The JSON blocks of the page about the oracle, a list of lines each. */
+const blocks = [...read('docs/oracle.md').matchAll(/^```json\n([^]*?)^```/gm)].map(([, lines]) =>
+  lines!.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>),
+);
+
+test('docs/oracle.md: the exchange that it shows is the one that normgrad answer has', () => {
+  const [asked, answered] = blocks.find(([first]) => first!.cmd === 'run')!;
+  assert.equal(JSON.parse(JSON.stringify(reply(JSON.stringify(asked)))), answered);
+});
+
+test('docs/oracle.md: the other answers to a case are read as what they are said to be', () => {
+  const others = blocks.find(([first]) => first!.skipped === true)!;
+  assert.equal(others.map((line) => replyFromJson(line, 'float32').kind), ['skipped', 'rejected', 'errored']);
+});
+
+test('docs/oracle.md: a tensor in numbers and in bytes is the same', () => {
+  const [numbers, bytes] = blocks.find(([first]) => first!.data !== undefined)!.map((json) => tensorFromJson(json, 'float32'));
+  assert.equal(numbers, bytes);
+});
+
+test('docs/oracle.md: every counterexample is a case that normgrad answers', () => {
+  const cases = blocks.flat().filter(({ norm }) => norm !== undefined);
+  assert.ok(cases.length >= 3);
+  for (const asked of cases) assert.ok('results' in reply(JSON.stringify(asked))!, JSON.stringify(asked));
+});
 
 /** Whether a program can be run; says so when not. */
 function isThere(program: string, args: readonly string[], what: string): boolean {
