@@ -24,7 +24,8 @@ export function forward(x, shape, { weight, bias, eps, momentum, training, runni
       mean = at.reduce((sum, i) => sum + x[i], 0) / at.length;
       variance = at.reduce((sum, i) => sum + (x[i] - mean) ** 2, 0) / at.length;
     }
-    if (training && running) {
+    // with momentum 0 a batch that is not finite does no harm
+    if (training && running && momentum > 0) {
       const unbiased = (variance * at.length) / (at.length - 1);
       running.mean[c] = (1 - momentum) * running.mean[c] + momentum * mean;
       running.variance[c] = (1 - momentum) * running.variance[c] + momentum * unbiased;
