@@ -5,7 +5,7 @@
  *   --title TEXT   only tests whose title contains the text
  *   --jobs N       child processes, default one for each core (at most 4); 1 runs everything in this process
  *   --bail         stop at the first failing test; runs in this process
- *   --timeout S    seconds a file may take, default 120
+ *   --timeout S    seconds a file may take, default 300
  *   --root DIR     take the test files from here, default test/
  *
  * Environment: SEED and PATH_ replay a failing property, RUNS sets the cases for each property.
@@ -87,7 +87,7 @@ async function main(): Promise<void> {
   }
   const cores = typeof availableParallelism === 'function' ? availableParallelism() : cpus().length;
   const jobs = options.bail ? 1 : options.jobs ? Number(options.jobs) : Math.min(4, cores);
-  const timeout = 1000 * (options.timeout ? Number(options.timeout) : options.long ? 2400 : 120);
+  const timeout = 1000 * (options.timeout ? Number(options.timeout) : options.long ? 2400 : 300);
   if (!(Number.isInteger(jobs) && jobs > 0) || !(timeout > 0)) {
     say('✘ --jobs takes a positive integer and --timeout a positive number');
     failed++;

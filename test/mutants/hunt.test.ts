@@ -83,7 +83,7 @@ test('tells killed, survived, hung and broken apart, and leaves the tree as it w
     const verdicts = await hunt(mutants, {
       root: folder,
       jobs: 2,
-      timeout: 4000,
+      timeout: 10_000,
       runs: 5,
       report: ({ mutant }) => void reported.push(mutant.name),
     });
@@ -101,7 +101,7 @@ test('tells killed, survived, hung and broken apart, and leaves the tree as it w
     );
     const by = verdicts.map((verdict) => verdict.by);
     assert.is(by[0], 'test/double.test.ts: double: of 2');
-    assert.is(by[2], 'timeout of 4 s');
+    assert.is(by[2], 'timeout of 10 s');
     assert.match(by[3]!, /does not load/);
     assert.match(by[4]!, /not in the file/);
     assert.match(by[5]!, /no test file matches/);
