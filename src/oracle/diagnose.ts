@@ -54,7 +54,7 @@ export function diagnose(asked: Case, got: readonly PartialAnswer[], options: Di
 }
 
 /** The mistakes that explain every one of several failing answers: more of them tell mistakes apart that one does not. */
-export function diagnoseAll(cases: readonly Failing[], { factor, among = mistakes }: DiagnoseOptions): readonly Mistake[] {
+export function diagnoseAll(cases: readonly Failing[], { factor, among = mistakes() }: DiagnoseOptions): readonly Mistake[] {
   let left = among.map((mistake, place) => ({ mistake, place, changed: 0 }));
   for (const { asked, got } of cases) {
     const patient = new Patient(asked, got, factor);

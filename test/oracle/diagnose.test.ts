@@ -76,8 +76,8 @@ test('float64 that is somewhere rounded to float32 is named when nothing else ex
 });
 
 test('names are unique and in kebab case, and what they say ends a sentence', () => {
-  assert.is(new Set(names(mistakes)).size, mistakes.length);
-  for (const { name, says } of mistakes) {
+  assert.is(new Set(names(mistakes())).size, mistakes().length);
+  for (const { name, says } of mistakes()) {
     assert.match(name, /^[a-z0-9]+(-[a-z0-9]+)*$/);
     assert.match(says, /^(with|without|as) .*[^.]$/);
   }
@@ -89,7 +89,7 @@ test('a mistake answers every case that it fits with tensors of the right shapes
       const plain = inDouble(caseAt(entry, index, { seed: 3, runs: 4, phases: ['regular'] }).toCase('float64'));
       const before = JSON.stringify(caseToJson(plain));
       const right = answer(plain, 'definition');
-      for (const mistake of mistakes) {
+      for (const mistake of mistakes()) {
         if (!mistake.fits(plain)) continue;
         let wrong: readonly Answer[];
         try {

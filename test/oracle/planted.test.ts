@@ -19,7 +19,7 @@ for (const mistake of sample) {
 }
 
 test('every catalogued mistake is planted somewhere, and every planted one is catalogued', () => {
-  const names = mistakes.map(({ name }) => name);
+  const names = mistakes().map(({ name }) => name);
   const known = planted.map(({ mistake }) => mistake);
   assert.equal(names.filter((name) => !known.includes(name)), []);
   assert.equal(known.filter((name) => !names.includes(name)), []);

@@ -44,7 +44,7 @@ const refuted = found.filter((one) => one.refuted > 0).length;
 const right = found.filter(isRight).length;
 const alone = found.filter(({ mutant, first }) => first[0] === mutant.mistake).length;
 const percent = (count: number): string => `${count} of ${found.length} (${((100 * count) / found.length).toFixed(1)} %)`;
-const without = filters.length > 0 ? [] : mistakes.filter(({ name }) => !all.some(({ mistake }) => mistake === name)).map(({ name }) => name);
+const without = filters.length > 0 ? [] : mistakes().filter(({ name }) => !all.some(({ mistake }) => mistake === name)).map(({ name }) => name);
 console.log(`${percent(refuted)} refuted within 100 cases; diagnosis right for ${percent(right)}, by the first failing case alone for ${percent(alone)}`);
 if (without.length > 0) console.log(`catalogued, but planted nowhere: ${without.join(', ')}`);
 process.exitCode = found.length > 0 && refuted === found.length && right >= 0.9 * found.length && without.length === 0 ? 0 : 1;

@@ -4,7 +4,7 @@ import type { Answer } from '../answer.ts';
 import type { Case } from '../case.ts';
 import { moved, otherConfig } from './change-case.ts';
 import { bothWays } from './backward.ts';
-import { type Mistake, of } from './mistake.ts';
+import { type Fits, type Mistake, of } from './mistake.ts';
 
 /** The indices of an axis in another order: element i of the result is element `order[i]` of x. */
 export function reordered(x: Tensor, axis: number, order: readonly number[]): Tensor {
@@ -33,7 +33,7 @@ const groupsOf = ({ config, calls }: Case): { groups: number; channels: number }
   channels: calls[0]!.inputs.x?.shape[1] ?? 0,
 });
 
-export const groups: readonly Mistake[] = [
+export const groups = (): readonly Mistake[] => [
   {
     name: 'group-is-c-mod-g',
     says: 'with channel c in group c mod G',
@@ -65,7 +65,7 @@ export const groups: readonly Mistake[] = [
 /** The option that names an axis. */
 const axisNames = ['axis', 'dim'] as const;
 
-export const axes: readonly Mistake[] = [
+export const axes = (): readonly Mistake[] => [
   otherConfig('negative-axis-off-by-one', 'with a negative axis off by one', (config, { calls }) => {
     const name = axisNames.find((candidate) => typeof config[candidate] === 'number');
     const axis = name && (config[name] as number);
@@ -82,14 +82,14 @@ export const axes: readonly Mistake[] = [
   }),
 ];
 
-const lrn = of('local-response');
+const lrn: Fits = ({ entry }) => entry.slug === 'local-response';
 
 /** Dimensions of the window: the channels, or all spatial axes. */
 function windowAxes({ config }: Case, x: Tensor): number[] {
   return config.normRegion === 'withinChannel' ? x.shape.map((_, axis) => axis).slice(2) : [1];
 }
 
-export const windows: readonly Mistake[] = [
+export const windows = (): readonly Mistake[] => [
   {
     name: 'even-window-shifted',
     says: 'with an even window shifted by one, as in ONNX',

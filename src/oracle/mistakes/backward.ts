@@ -2,9 +2,9 @@
 import type { Answer } from '../answer.ts';
 import { type Mistake, replaced } from './mistake.ts';
 import { type Knobs, type Standardization, standardized, type Weighting } from './standardization.ts';
-import { viewed, viewOf } from './views.ts';
+import { isViewed, viewOf } from './views.ts';
 
-const fits: Mistake['fits'] = ({ entry }) => viewed.includes(entry.slug);
+const fits: Mistake['fits'] = ({ entry }) => isViewed(entry.slug);
 
 /** A mistake in the gradients alone. */
 function backward(name: string, says: string, knobs: Knobs | ((view: Standardization) => Knobs)): Mistake {
@@ -50,7 +50,7 @@ const one: Weighting = () => 1;
 const own: Weighting = (weight, a) => weight[a]!;
 
 /** The terms of dx. */
-export const terms: readonly Mistake[] = [
+export const terms = (): readonly Mistake[] => [
   backward('mean-g-dropped', 'without the term mean(dy) of dx', { meanG: none }),
   backward('mean-gx-dropped', 'without the term xHat mean(dy xHat) of dx, the projection', { meanGx: none }),
   backward('means-dropped', 'with the statistics taken for constants in dx, as in evaluation', { own: false }),
@@ -69,7 +69,7 @@ export const terms: readonly Mistake[] = [
 ];
 
 /** The deviation in the backward. */
-export const deviations: readonly Mistake[] = [
+export const deviations = (): readonly Mistake[] => [
   backward('eps-outside-root-in-backward', 'with eps outside the root in the backward alone', { rstd: (v, eps) => 1 / (Math.sqrt(v) + eps) }),
   backward('eps-dropped-in-backward', 'without eps in the backward alone', { rstd: (v) => 1 / Math.sqrt(v) }),
   backward('eps-doubled-in-backward', 'with eps counted twice in the backward alone', { rstd: (v, eps) => 1 / Math.sqrt(v + 2 * eps) }),
@@ -91,7 +91,7 @@ export const deviations: readonly Mistake[] = [
 ];
 
 /** What stands in for xHat. */
-export const standIns: readonly Mistake[] = [
+export const standIns = (): readonly Mistake[] => [
   backward('y-for-x-hat', 'with y in place of xHat in dx', { front: ({ y }) => y, inside: ({ y }) => y }),
   backward('y-for-x-hat-everywhere', 'with y in place of xHat in dx and dWeight', {
     front: ({ y }) => y,
@@ -109,7 +109,7 @@ export const standIns: readonly Mistake[] = [
 ];
 
 /** The weight in dx. */
-export const weights: readonly Mistake[] = [
+export const weights = (): readonly Mistake[] => [
   backward('weight-of-neighbour', 'with the weight of the next channel in dx', {
     weightFirst: neighbour,
     weightG: neighbour,

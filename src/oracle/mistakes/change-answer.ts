@@ -24,7 +24,7 @@ function inDx(name: string, says: string, change: (dx: Tensor) => Tensor): Mista
   };
 }
 
-export const inputGradients: readonly Mistake[] = [
+export const inputGradients = (): readonly Mistake[] => [
   inDx('dx-zero', 'with 0 for dx', (dx) => mapped(dx, () => 0)),
   inDx('dx-clipped', 'with dx clipped at 1', (dx) => mapped(dx, (value) => Math.max(-1, Math.min(1, value)))),
   inDx('tail-skipped', 'with the last n mod 4 elements of dx left out', (dx) =>
@@ -96,7 +96,7 @@ function reductions(kind: 'weight' | 'bias'): Mistake[] {
   ];
 }
 
-export const parameterGradients: readonly Mistake[] = [
+export const parameterGradients = (): readonly Mistake[] => [
   ...reductions('weight'),
   ...reductions('bias'),
   {

@@ -2,7 +2,7 @@
 import { bothWays } from './backward.ts';
 import { otherConfig } from './change-case.ts';
 import type { Mistake } from './mistake.ts';
-import { viewed } from './views.ts';
+import { isViewed } from './views.ts';
 
 const numbers = (config: Readonly<Record<string, unknown>>, name: string): number | null =>
   typeof config[name] === 'number' ? (config[name] as number) : null;
@@ -16,7 +16,7 @@ function otherEps(change: (eps: number) => number): (config: Readonly<Record<str
 }
 
 /** eps, of any norm that has it. */
-export const epsilons: readonly Mistake[] = [
+export const epsilons = (): readonly Mistake[] => [
   otherConfig('eps-dropped', 'without eps', otherEps(() => 0)),
   otherConfig('eps-doubled', 'with eps counted twice', otherEps((eps) => 2 * eps)),
   otherConfig('eps-squared', 'with eps squared', otherEps((eps) => eps * eps)),
@@ -29,15 +29,15 @@ export const epsilons: readonly Mistake[] = [
 ];
 
 /** Which variance, about what, and over what. */
-export const moments: readonly Mistake[] = [
+export const moments = (): readonly Mistake[] => [
   {
     ...otherConfig('biased-unbiased-swapped', 'with n for n - 1, or n - 1 for n, in the variance', ({ unbiased }, { entry }) =>
-      typeof unbiased === 'boolean' ? { unbiased: !unbiased } : viewed.includes(entry.slug) ? {} : null,
+      typeof unbiased === 'boolean' ? { unbiased: !unbiased } : isViewed(entry.slug) ? {} : null,
     ),
     answer(asked, right, got) {
       const { unbiased } = asked.config;
       const change = otherConfig('', '', () => ({ unbiased: !unbiased }));
-      return typeof unbiased === 'boolean' ? change.answer(asked, right, got) : differentiated.answer(asked, right, got);
+      return typeof unbiased === 'boolean' ? change.answer(asked, right, got) : differentiated().answer(asked, right, got);
     },
   },
   bothWays('variance-over-n-1', 'with the variance divided by n - 1', { naive: true, divisor: (n) => n - 1 }, (view) =>
@@ -57,7 +57,8 @@ export const moments: readonly Mistake[] = [
   overLastAxis(),
 ];
 
-const differentiated = bothWays('', '', { divisor: (n) => n - 1 }, (view) => (view.given ? null : {}));
+/** The variance divided by n - 1, and its derivative. */
+const differentiated = (): Mistake => bothWays('', '', { divisor: (n) => n - 1 }, (view) => (view.given ? null : {}));
 
 /** Statistics of each row of the last axis, whatever is asked for. */
 function overLastAxis(): Mistake {
@@ -69,7 +70,7 @@ function overLastAxis(): Mistake {
   return {
     name: 'statistics-over-last-axis',
     says: 'with statistics over the last axis alone',
-    fits: (asked) => viewed.includes(asked.entry.slug) && last(asked) > 0,
+    fits: (asked) => isViewed(asked.entry.slug) && last(asked) > 0,
     answer: (asked, right, got) =>
       bothWays('', '', {}, (view) =>
         view.given ? null : { statistics: { outer: 1, channel: view.x.length / last(asked), inner: last(asked) } },

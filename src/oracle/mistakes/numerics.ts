@@ -13,7 +13,7 @@ import { Tensor } from '../../tensor/tensor.ts';
 import { unitOf } from '../tolerance.ts';
 import { type Mistake, replaced } from './mistake.ts';
 import { channelOf, momentsOf, type Standardized, standardized } from './standardization.ts';
-import { viewed, type Viewed, viewOf } from './views.ts';
+import { isViewed, type Viewed, viewOf } from './views.ts';
 
 /** The standardization from primitives, with the variance as a difference: each of its steps can be rounded. */
 function byDifference(view: Viewed): Standardized {
@@ -33,11 +33,11 @@ function byDifference(view: Viewed): Standardized {
   return { y: Float64Array.from(y.data), dx: found[0]!, dWeight: found[1]!, dBias: found[2]! };
 }
 
-export const roundings: readonly Mistake[] = [
+export const roundings = (): readonly Mistake[] => [
   {
     name: 'mean-square-minus-squared-mean',
     says: 'with the variance as E[x^2] - E[x]^2, which cancels at large means',
-    fits: ({ entry }) => viewed.includes(entry.slug),
+    fits: ({ entry }) => isViewed(entry.slug),
     rounds: null,
     answer: (asked, right) =>
       replaced(right, (_, index) => {
@@ -57,11 +57,11 @@ export const roundings: readonly Mistake[] = [
 ];
 
 /** A slice in which nothing varies: 0 / 0, or the root of a variance that rounding has made negative. */
-export const constants: readonly Mistake[] = [
+export const constants = (): readonly Mistake[] => [
   {
     name: 'nan-on-a-constant',
     says: 'with NaN where a slice is constant',
-    fits: ({ entry }) => viewed.includes(entry.slug),
+    fits: ({ entry }) => isViewed(entry.slug),
     answer: (asked, right) =>
       replaced(right, (call, index) => {
         const view = viewOf(asked, right, index);

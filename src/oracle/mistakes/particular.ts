@@ -34,13 +34,13 @@ function inGradient(name: string, says: string, fits: Fits, input: string, dx: (
   };
 }
 
-const lrn = of('local-response');
+const lrn: Fits = ({ entry }) => entry.slug === 'local-response';
 
 /** dy s^(-beta): the local response with its divisor held. Where x is 0 the right gradient is that already. */
 const held = ({ x, y, dy, right }: Omit<At, 'asked'>): Tensor =>
   mapped(right, (value, i) => (x.data[i] === 0 ? value : (dy.data[i]! * y.data[i]!) / x.data[i]!));
 
-export const localResponse: readonly Mistake[] = [
+export const localResponse = (): readonly Mistake[] => [
   inGradient('cross-channel-term-missing', 'without the term of the other channels in dx', lrn, 'x', held),
   inGradient('cross-channel-term-halved', 'without the factor 2 of the derivative of the square in dx', lrn, 'x', (at) => {
     const first = held(at);
@@ -89,7 +89,7 @@ function shares(name: string, says: string, toY: (y: number, tau: number) => num
 
 const when = (yes: boolean): number => (yes ? 1 : 0);
 
-export const threshold: readonly Mistake[] = [
+export const threshold = (): readonly Mistake[] => [
   shares('gradient-all-to-tau', 'with every gradient given to tau', () => 0, () => 1),
   shares('also-to-tau', 'with every gradient given to tau, besides what y gets', (y, tau) => when(y >= tau), () => 1),
   shares('tie-full-gradient', 'with a full gradient for both sides of a tie', (y, tau) => when(y >= tau), (y, tau) => when(y <= tau)),
@@ -98,7 +98,7 @@ export const threshold: readonly Mistake[] = [
   shares('y-above-zero', 'with y > 0 in place of y > tau in the backward', (y) => when(y > 0), (y) => when(!(y > 0))),
 ];
 
-const sparsemax = of('op-sparsemax');
+const sparsemax: Fits = ({ entry }) => entry.slug === 'op-sparsemax';
 
 /** A gradient of sparsemax from its slices: positions, and what is known of each. */
 function slicewise(name: string, says: string, slice: (at: { y: number[]; dy: number[]; x: number[] }) => number[]): Mistake {
@@ -120,7 +120,7 @@ function slicewise(name: string, says: string, slice: (at: { y: number[]; dy: nu
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-export const simplex: readonly Mistake[] = [
+export const simplex = (): readonly Mistake[] => [
   slicewise('sparsemax-mean-over-all', 'with the sum over the support divided by the number of all elements', ({ y, dy }) => {
     const mean = sum(dy.filter((_, j) => y[j]! > 0)) / y.length;
     return dy.map((g, j) => (y[j]! > 0 ? g - mean : 0));
@@ -145,7 +145,7 @@ function sigmaOf(x: Tensor, y: Tensor): number {
   return x.data[at]! / y.data[at]!;
 }
 
-export const spectra: readonly Mistake[] = [
+export const spectra = (): readonly Mistake[] => [
   inGradient('sigma-term-missing', 'without the term of sigma in dWeight', spectral, 'weight', ({ x, y, dy }) =>
     mapped(dy, (g) => g / sigmaOf(x, y)),
   ),
@@ -167,7 +167,7 @@ function lengthsOf({ config, calls }: Case): { view: View; length: (i: number) =
 }
 
 /** Weight norm whose result is divided by the length once more. */
-const squaredLength: Mistake = {
+const squaredLength = (): Mistake => ({
   name: 'squared-length',
   says: 'with the squared length in the divisor of the result',
   fits: of('weight'),
@@ -176,15 +176,15 @@ const squaredLength: Mistake = {
     return replaced(right, ({ outputs: { weight } }) =>
       weight ? { outputs: { weight: mapped(weight, (w, i) => w / length(i)) } } : null);
   },
-};
+});
 
 /** The same with its derivative; where no floor holds. */
-const squaredLengthDifferentiated: Mistake = {
+const squaredLengthDifferentiated = (): Mistake => ({
   name: 'squared-length-differentiated',
   says: 'with the squared length in the divisor, and its derivative',
   fits: of('weight'),
   answer: (asked, right) =>
-    replaced(squaredLength.answer(asked, right, []), ({ outputs }, index) => {
+    replaced(squaredLength().answer(asked, right, []), ({ outputs }, index) => {
       const view = viewOf(asked, right, index);
       if (!view) return null;
       const { statistics } = view;
@@ -197,6 +197,6 @@ const squaredLengthDifferentiated: Mistake = {
       });
       return { outputs, grads: view.grads({ dx, dWeight: sums, dBias: sums }) };
     }),
-};
+});
 
-export const lengths: readonly Mistake[] = [squaredLength, squaredLengthDifferentiated];
+export const lengths = (): readonly Mistake[] => [squaredLength(), squaredLengthDifferentiated()];

@@ -78,7 +78,7 @@ function weightCopies({ inputs, gradOutputs }: CaseCall, grads: Tensors, { confi
 
 const average = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0) / values.length;
 
-export const replicas: readonly Mistake[] = [
+export const replicas = (): readonly Mistake[] => [
   pooled('replica-means-averaged', 'with the means of replicas averaged, whatever their sizes', (parts, right) => ({
     ...right,
     mean: average(parts.map(({ mean }) => mean)),

@@ -45,7 +45,7 @@ export function weightOf(config: Case['config'], after: Tensors): number {
 const unbiasedVariance: Fits = ({ entry, state }) =>
   Boolean(state.runningVar) && ['batch', 'instance', 'conditional-batch', 'sync-batch', 'in-place-abn'].includes(entry.slug);
 
-export const states: readonly Mistake[] = [
+export const states = (): readonly Mistake[] => [
   inSteps('running-var-biased', 'with the biased variance in runningVar', both(unbiasedVariance, inMode('train')), ({ call, from, right }, asked) => {
     if (call.mode !== 'train' || !right.stateAfter.runningVar) return right;
     const n = countOf(asked, call);
@@ -94,7 +94,7 @@ export const states: readonly Mistake[] = [
 ];
 
 /** What goes wrong between two calls of one object. */
-export const calls: readonly Mistake[] = [
+export const calls = (): readonly Mistake[] => [
   {
     name: 'saved-x-hat-reused',
     says: 'with what the last call saved in the backward of every call',

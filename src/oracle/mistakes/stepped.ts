@@ -1,13 +1,13 @@
 /** Mistakes with a number of their own, which is taken from the answer. */
 import { type Mistake, replaced } from './mistake.ts';
 import { standardized } from './standardization.ts';
-import { viewed, viewOf } from './views.ts';
+import { isViewed, viewOf } from './views.ts';
 
-export const stepped: readonly Mistake[] = [
+export const stepped = (): readonly Mistake[] => [
   {
     name: 'weight-read-after-update',
     says: 'with the weight read in the backward after a step of training has changed it',
-    fits: ({ entry, params }) => viewed.includes(entry.slug) && Boolean(params.weight),
+    fits: ({ entry, params }) => isViewed(entry.slug) && Boolean(params.weight),
     // dx is linear in the weight: how long the step was is what fits best
     answer: (asked, right, got) =>
       replaced(right, (_, index) => {

@@ -10,7 +10,7 @@ import { inSteps } from './state.ts';
 
 const fresh = (): Tensors => ({ initialized: zeros([], { dtype: 'float64' }) });
 
-export const actNorm: readonly Mistake[] = [
+export const actNorm = (): readonly Mistake[] => [
   inSteps(
     'initializes-again-in-eval',
     'with the parameters set again from the batch in evaluation',
@@ -80,7 +80,7 @@ function stream(
   };
 }
 
-export const online: readonly Mistake[] = [
+export const online = (): readonly Mistake[] => [
   stream('online-moved-statistics', 'with each sample normalized with the statistics that it has moved', (_, __, moved) => ({
     uses: moved,
   })),

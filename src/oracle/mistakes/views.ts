@@ -44,7 +44,14 @@ const builders: Readonly<Record<string, (at: At) => Viewed | null>> = {
 };
 
 /** Norms that are a standardization over a view. */
-export const viewed: readonly string[] = Object.keys(builders);
+export function viewed(): string[] {
+  return Object.keys(builders);
+}
+
+/** Whether a norm is one of them. */
+export function isViewed(slug: string): boolean {
+  return slug in builders;
+}
 
 /** Call `index` of a case as a standardization; null when it is none. */
 export function viewOf(asked: Case, right: readonly Answer[], index: number): Viewed | null {

@@ -20,7 +20,7 @@ function repeats(x: Tensor, group: number, size: number): boolean {
   return values.some((value, i) => i > 0 && Math.abs(value - values[i - 1]!) <= 1e-9 * Math.abs(values[0]!));
 }
 
-export const whitening: readonly Mistake[] = [
+export const whitening = (): readonly Mistake[] => [
   {
     name: 'eigenvalue-gaps-divide',
     says: 'with a derivative that divides by differences of eigenvalues, and is NaN where two are equal',
