@@ -12,8 +12,8 @@
  * have no primitives whose rounding could be measured. It is never more than what refutes the right answer, for a tensor
  * that the mistake leaves alone or makes smaller.
  *
- * Of several mistakes the most specific is named first: the one that changes the fewest tensors; of those that change as
- * many, the one that stands first in the catalogue. A mistake of rounding, as E[x^2] - E[x]^2, has no answer of its own
+ * Of several mistakes the most specific is named first: the one that changes the fewest tensors, those that were not given
+ * among them; of those that change as many, the one that stands first in the catalogue. A mistake of rounding, as E[x^2] - E[x]^2, has no answer of its own
  * but a wide bound, and so comes last.
  */
 import { withPerturbation } from '../autograd/record.ts';
@@ -130,7 +130,7 @@ class Patient {
     const near = this.#given.every(({ call, part, name, found }) =>
       within(this.#factor, found, want[call]![part][name]!, allowed[call]![part][name]!),
     );
-    return near ? this.#given.length : null;
+    return near ? 0 : null;
   }
 
   #explainedByAnswer(mistake: Mistake): number | null {
@@ -142,13 +142,13 @@ class Patient {
       return { call, part, name, found, right, limit, mistaken };
     });
     const rounding = mistake.rounds === null;
-    let changed = 0;
+    let seen = false;
     for (const { found, right, limit, mistaken } of pairs) {
       if (!mistaken || String(mistaken.shape) !== String(right.shape)) return null;
       if (!rounding && !plausible(factor, found, mistaken, right, limit)) return null;
-      if (!within(factor, mistaken, right, limit)) changed++;
+      seen ||= !within(factor, mistaken, right, limit);
     }
-    if (!rounding && changed === 0) return null;
+    if (!rounding && !seen) return null;
     const spreads = this.#spreads(mistake, wrong);
     for (const { call, part, name, found, right, limit, mistaken } of pairs) {
       const spread = spreads[call]![part][name]!;
@@ -156,7 +156,22 @@ class Patient {
       const bound = limit.data.map((own, i) => Math.max(own * grown, roundingOf(mistaken!.data[i]!, this.#unit) + spread[i]!));
       if (!withinBound(factor, found.data, mistaken!.data, bound)) return null;
     }
-    return rounding ? this.#given.length : changed;
+    return this.#changed(wrong);
+  }
+
+  /** How many tensors are not what they should be, those that were not given among them. */
+  #changed(wrong: readonly Answer[]): number {
+    const { want, allowed } = this.#right;
+    let changed = 0;
+    want.forEach((call, index) => {
+      for (const part of parts) {
+        for (const [name, right] of Object.entries(call[part])) {
+          const mistaken = wrong[index]?.[part][name];
+          if (mistaken && !within(this.#factor, mistaken, right, allowed[index]![part][name]!)) changed++;
+        }
+      }
+    });
+    return changed;
   }
 
   /** How far the elements of a mistaken answer move when its numbers do. */

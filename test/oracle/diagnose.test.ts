@@ -50,11 +50,23 @@ test('what was not given is not compared', () => {
   assert.equal(diagnose(asked(), [{ outputs: {} }], { factor }), []);
 });
 
-test('the mistake that changes the fewest tensors comes first', () => {
-  const got = answer(asked()) as Answer[];
-  got[0]!.grads.bias!.data.set([1, -0.5, 0.25].map((_, i) => [2, 1, -1][i]!));
-  const found = names(diagnose(asked(), got, { factor }));
-  assert.is(found[0], 'd-bias-last-sample');
+test('the mistake that changes the fewest tensors comes first, whatever was given of them', () => {
+  const tensor = (shape: number[], data: number[]) => ({ shape, data });
+  const inputs = { weightV: tensor([2, 2], [1, 2, -1, 0.5]), weightG: tensor([2, 1], [0.5, 2]) };
+  const weight = tensor([2, 2], [1, -0.5, 2, 0.25]);
+  const plain = caseFromJson({ norm: 'weight', calls: [{ inputs, gradOutputs: { weight } }] });
+  const [{ outputs }] = answer(plain) as [Answer];
+  for (let i = 0; i < 4; i++) outputs.weight!.data[i]! /= Math.sqrt(i < 2 ? 5 : 1.25);
+  assert.equal(names(diagnose(plain, [{ outputs }], { factor })), ['squared-length', 'squared-length-differentiated']);
+  const turned = mistakes().slice().reverse();
+  assert.equal(names(diagnose(plain, [{ outputs }], { factor, among: turned })), ['squared-length', 'squared-length-differentiated']);
+});
+
+test('a mistake with an answer of its own comes before one of rounding', () => {
+  const got = answer(asked({}, 'float32'));
+  const rounding = mistakes().find(({ name }) => name === 'computed-in-float32')!;
+  const exact = { name: 'exact', says: 'with just these numbers', fits: () => true, answer: () => got };
+  assert.equal(names(diagnose(asked({}, 'float64'), got, { factor, among: [rounding, exact] })), ['exact', 'computed-in-float32']);
 });
 
 test('several cases tell mistakes apart that one of them does not', () => {

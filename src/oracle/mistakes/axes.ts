@@ -4,7 +4,7 @@ import type { Answer } from '../answer.ts';
 import type { Case } from '../case.ts';
 import { moved, otherConfig } from './change-case.ts';
 import { bothWays } from './backward.ts';
-import { type Mistake, of } from './mistake.ts';
+import { type Fits, type Mistake, of } from './mistake.ts';
 
 /** The indices of an axis in another order: element i of the result is element `order[i]` of x. */
 export function reordered(x: Tensor, axis: number, order: readonly number[]): Tensor {
@@ -82,7 +82,7 @@ export const axes = (): readonly Mistake[] => [
   }),
 ];
 
-const lrn: Mistake['fits'] = (asked) => of('local-response')(asked);
+const lrn: Fits = ({ entry }) => entry.slug === 'local-response';
 
 /** Dimensions of the window: the channels, or all spatial axes. */
 function windowAxes({ config }: Case, x: Tensor): number[] {

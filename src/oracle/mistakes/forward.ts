@@ -57,6 +57,7 @@ export const moments = (): readonly Mistake[] => [
   overLastAxis(),
 ];
 
+/** The variance divided by n - 1, and its derivative. */
 const differentiated = (): Mistake => bothWays('', '', { divisor: (n) => n - 1 }, (view) => (view.given ? null : {}));
 
 /** Statistics of each row of the last axis, whatever is asked for. */

@@ -12,7 +12,7 @@ import { stepped } from './stepped.ts';
 import { actNorm, online } from './streams.ts';
 import { whitening } from './whitening.ts';
 
-/** The mistakes that a failing answer is compared with. */
+/** The mistakes that a failing answer is compared with: a function, for loading a module is to do nothing. */
 export const mistakes = (): readonly Mistake[] => [
   // without eps a constant gives NaN too, and much besides
   ...constants(),

@@ -34,7 +34,7 @@ function inGradient(name: string, says: string, fits: Fits, input: string, dx: (
   };
 }
 
-const lrn: Fits = (asked) => of('local-response')(asked);
+const lrn: Fits = ({ entry }) => entry.slug === 'local-response';
 
 /** dy s^(-beta): the local response with its divisor held. Where x is 0 the right gradient is that already. */
 const held = ({ x, y, dy, right }: Omit<At, 'asked'>): Tensor =>
@@ -98,7 +98,7 @@ export const threshold = (): readonly Mistake[] => [
   shares('y-above-zero', 'with y > 0 in place of y > tau in the backward', (y) => when(y > 0), (y) => when(!(y > 0))),
 ];
 
-const sparsemax: Fits = (asked) => of('op-sparsemax')(asked);
+const sparsemax: Fits = ({ entry }) => entry.slug === 'op-sparsemax';
 
 /** A gradient of sparsemax from its slices: positions, and what is known of each. */
 function slicewise(name: string, says: string, slice: (at: { y: number[]; dy: number[]; x: number[] }) => number[]): Mistake {
@@ -167,24 +167,24 @@ function lengthsOf({ config, calls }: Case): { view: View; length: (i: number) =
 }
 
 /** Weight norm whose result is divided by the length once more. */
-const squaredLength: Mistake = {
+const squaredLength = (): Mistake => ({
   name: 'squared-length',
   says: 'with the squared length in the divisor of the result',
-  fits: (asked) => of('weight')(asked),
+  fits: of('weight'),
   answer(asked, right) {
     const { length } = lengthsOf(asked);
     return replaced(right, ({ outputs: { weight } }) =>
       weight ? { outputs: { weight: mapped(weight, (w, i) => w / length(i)) } } : null);
   },
-};
+});
 
 /** The same with its derivative; where no floor holds. */
-const squaredLengthDifferentiated: Mistake = {
+const squaredLengthDifferentiated = (): Mistake => ({
   name: 'squared-length-differentiated',
   says: 'with the squared length in the divisor, and its derivative',
-  fits: (asked) => of('weight')(asked),
+  fits: of('weight'),
   answer: (asked, right) =>
-    replaced(squaredLength.answer(asked, right, []), ({ outputs }, index) => {
+    replaced(squaredLength().answer(asked, right, []), ({ outputs }, index) => {
       const view = viewOf(asked, right, index);
       if (!view) return null;
       const { statistics } = view;
@@ -197,6 +197,6 @@ const squaredLengthDifferentiated: Mistake = {
       });
       return { outputs, grads: view.grads({ dx, dWeight: sums, dBias: sums }) };
     }),
-};
+});
 
-export const lengths = (): readonly Mistake[] => [squaredLength, squaredLengthDifferentiated];
+export const lengths = (): readonly Mistake[] => [squaredLength(), squaredLengthDifferentiated()];

@@ -44,8 +44,13 @@ const builders: Readonly<Record<string, (at: At) => Viewed | null>> = {
 };
 
 /** Norms that are a standardization over a view. */
+export function viewed(): string[] {
+  return Object.keys(builders);
+}
+
+/** Whether a norm is one of them. */
 export function isViewed(slug: string): boolean {
-  return Object.prototype.hasOwnProperty.call(builders, slug);
+  return slug in builders;
 }
 
 /** Call `index` of a case as a standardization; null when it is none. */
